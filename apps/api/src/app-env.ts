@@ -1,0 +1,21 @@
+import type { HttpBindings } from '@hono/node-server'
+
+/** Who a request comes from, once its signature holds. */
+export interface Caller {
+  /** The id of the key that signed. */
+  key: string
+}
+
+/** What the gates have found out about a request, for its handler. */
+export interface AppEnv {
+  Bindings: HttpBindings
+  Variables: {
+    requestId: string
+    clientAddress: string
+    /** The raw body; empty where there is none. */
+    body: Uint8Array
+    caller: Caller
+    /** Milliseconds since the epoch after which a request that needs Redis is answered 503. */
+    deadline: number
+  }
+}

@@ -1,0 +1,42 @@
+import { Hono } from 'hono'
+import type { AppEnv } from './app-env.ts'
+import type { ClientAddress } from './gates/client-address.ts'
+import { createRateLimit } from './gates/rate-limit.ts'
+import { createReadBody } from './gates/read-body.ts'
+import { requestId } from './gates/request-id.ts'
+import { answerProblem, Problem } from './problem.ts'
+import type { ApiContext } from './routes/context.ts'
+import { deployRoutes } from './routes/deploy.ts'
+import { healthRoutes } from './routes/health.ts'
+import { jobRoutes } from './routes/jobs.ts'
+import { stackRoutes } from './routes/stacks.ts'
+
+export interface AppLimits {
+  clientAddress: ClientAddress
+  writesPerMinute: number
+  readsPerMinute: number
+  maxBodyBytes: number
+}
+
+/** Puts the HTTP application together: what is open first, then the gates in their order, then what is behind them. */
+export function createApp(api: ApiContext, limits: AppLimits) {
+  const app = new Hono<AppEnv>()
+  app.use(requestId)
+  app.route('/', healthRoutes(api))
+  app.use(createRateLimit(api.redis, limits.clientAddress, limits.writesPerMinute, limits.readsPerMinute))
+  app.use(createReadBody(limits.maxBodyBytes))
+  app.route('/', deployRoutes(api))
+  app.route('/', jobRoutes(api))
+  app.route('/', stackRoutes(api))
+  app.notFound((c) => answerProblem(c, new Problem('not_found', 'See /docs for what there is.')))
+  app.onError((error, c) => {
+    if (error instanceof Problem) {
+      const fields = { event: 'request_refused', code: error.code, method: c.req.method, path: c.req.path, client: c.get('clientAddress') }
+      api.logger.info({ ...fields, request_id: c.get('requestId'), err: error.cause }, 'request refused')
+      return answerProblem(c, error)
+    }
+    api.logger.error({ event: 'request_failed', err: error, request_id: c.get('requestId') }, 'request failed')
+    return answerProblem(c, new Problem('internal_error', `Look for request ${c.get('requestId')} in the log of the API.`))
+  })
+  return app
+}

@@ -1,0 +1,73 @@
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import type { Redis } from 'ioredis'
+import { KEY_PREFIX } from '@deployer/shared/queue'
+import { parseSignature, signedByAny, timestampedMessage } from '@deployer/shared/signature'
+import type { AppEnv } from '../app-env.ts'
+import { beforeDeadline } from '../before-deadline.ts'
+import { Problem, queueUnavailable } from '../problem.ts'
+
+export interface SignatureRules {
+  /** Accepted secrets, the current one first. */
+  secrets: string[]
+  /** Seconds that a timestamped signature is good for. */
+  tolerance: number
+  /** Refuse plain signatures altogether. */
+  requireTimestamp: boolean
+}
+
+/**
+ * The third gate: who has not signed with the secret gets no further, and learns nothing about stacks.
+ *
+ * @param plainSubject The message of a plain signature over an empty body; `null` where a plain signature does not do.
+ */
+export function createSignatureGate(redis: Redis, rules: SignatureRules) {
+  return (plainSubject: (c: Context<AppEnv>) => string | null) =>
+    createMiddleware<AppEnv>(async (c, next) => {
+      const timestamp = c.req.header('X-Timestamp')
+      const own = c.req.header('X-Signature')
+      const header = own ?? c.req.header('X-Hub-Signature-256')
+      if (header === undefined) {
+        throw new Problem('signature_missing', 'Send X-Signature: the hex HMAC-SHA-256 of the message under the shared secret.')
+      }
+      const signature = parseSignature(header)
+      if (!signature) throw new Problem('signature_invalid', 'X-Signature must be 64 hex digits, with or without "sha256=" before them.')
+      if (own !== undefined && timestamp !== undefined) await checkTimestamped(c, redis, rules, timestamp, signature)
+      else checkPlain(c, rules, plainSubject(c), signature)
+      c.set('caller', { key: 'default' })
+      await next()
+    })
+}
+
+function checkPlain(c: Context<AppEnv>, rules: SignatureRules, subject: string | null, signature: Buffer): void {
+  if (subject === null || rules.requireTimestamp) {
+    throw new Problem(
+      'signature_invalid',
+      'This needs a timestamped signature: X-Timestamp, and X-Signature over timestamp.METHOD.path.body.',
+    )
+  }
+  const body = c.get('body')
+  if (signedByAny(rules.secrets, body.byteLength > 0 ? body : subject, signature)) return
+  throw new Problem('signature_invalid', 'The signature does not fit the body and the secret. Sign the bytes that are sent.')
+}
+
+async function checkTimestamped(
+  c: Context<AppEnv>,
+  redis: Redis,
+  rules: SignatureRules,
+  timestamp: string,
+  signature: Buffer,
+): Promise<void> {
+  const message = timestampedMessage(timestamp, c.req.method, c.env.incoming.url ?? '', c.get('body'))
+  if (!/^\d{1,12}$/.test(timestamp) || !signedByAny(rules.secrets, message, signature)) {
+    throw new Problem('signature_invalid', 'The signature does not fit timestamp.METHOD.path.body and the secret.')
+  }
+  if (Math.abs(Date.now() / 1000 - Number(timestamp)) > rules.tolerance) {
+    throw new Problem('signature_expired', `X-Timestamp is more than ${rules.tolerance} s away from the clock here. Check both clocks.`)
+  }
+  if (c.req.method === 'GET' || c.req.method === 'HEAD') return
+  if (redis.status !== 'ready') throw queueUnavailable()
+  const key = `${KEY_PREFIX}:seen:${signature.toString('hex')}`
+  const first = await beforeDeadline(c, redis.set(key, '1', 'EX', 2 * rules.tolerance + 1, 'NX'))
+  if (first === null) throw new Problem('signature_replayed', 'This signature has been used before. Sign again with a new timestamp.')
+}

@@ -1,0 +1,108 @@
+import type { Redis } from 'ioredis'
+import type { Job } from '@deployer/shared/job'
+import { decodeJobNews, JOB_CHANNEL, type JobNews } from '@deployer/shared/job-stream'
+import type { JobStore } from './job-store.ts'
+import { hasEnded } from './to-job.ts'
+
+/** Jobs that somebody waits for are looked at this often even without news, since news can be missed. Milliseconds. */
+const LOOK_AGAIN = 3000
+
+/** Tells many readers about jobs, over one connection to Redis. */
+export interface JobHub {
+  /** Calls back at all news of a job. @returns Ends it. */
+  onNews(jobId: string, listener: (news: JobNews) => void): () => void
+  /**
+   * Waits for a job's end.
+   * @returns The job, ended or not when the time was over or the signal aborted; `null` when it has gone.
+   */
+  waitForEnd(jobId: string, milliseconds: number, signal: AbortSignal): Promise<Job | null>
+  /** Lets all go who wait. */
+  stop(): void
+}
+
+/** @param subscriber A connection that nothing else is asked over. */
+export function createJobHub(subscriber: Redis, store: JobStore): JobHub {
+  const listeners = new Map<string, Set<(news: JobNews) => void>>()
+  const waiters = new Map<string, Set<(job: Job | null) => void>>()
+  const stopping = new AbortController()
+  const looking = new Map<string, Promise<void>>()
+
+  function onNews(jobId: string, listener: (news: JobNews) => void): () => void {
+    const set = listeners.get(jobId) ?? new Set()
+    listeners.set(jobId, set.add(listener))
+    return () => {
+      set.delete(listener)
+      if (set.size === 0) listeners.delete(jobId)
+    }
+  }
+
+  /** Reads a job once for all who wait for it, and lets them go if it has ended. */
+  function look(jobId: string): Promise<void> {
+    const already = looking.get(jobId)
+    if (already) return already
+    const look = readFor(jobId).finally(() => looking.delete(jobId))
+    looking.set(jobId, look)
+    return look
+  }
+
+  async function readFor(jobId: string): Promise<void> {
+    const found = await store.read(jobId).catch(() => undefined)
+    if (found === undefined || (found && !hasEnded(found.job))) return
+    const set = waiters.get(jobId)
+    waiters.delete(jobId)
+    for (const resolve of set ?? []) resolve(found?.job ?? null)
+  }
+
+  subscriber.on('message', (channel: string, message: string) => {
+    if (channel !== JOB_CHANNEL) return
+    const { jobId, news } = decodeJobNews(message)
+    for (const listener of listeners.get(jobId) ?? []) listener(news)
+    if (news === 'end' && waiters.has(jobId)) {
+      // A look that is under way may have read the job before its end.
+      const underWay = looking.get(jobId)
+      void (underWay ? underWay.then(() => look(jobId)) : look(jobId))
+    }
+  })
+  const lookAtAll = () => {
+    for (const jobId of waiters.keys()) void look(jobId)
+    for (const set of listeners.values()) for (const listener of set) listener('stream')
+  }
+  subscriber.on('ready', lookAtAll)
+  const timer = setInterval(lookAtAll, LOOK_AGAIN)
+
+  return {
+    onNews,
+    async waitForEnd(jobId, milliseconds, signal) {
+      const set = waiters.get(jobId) ?? new Set()
+      waiters.set(jobId, set)
+      let timer: NodeJS.Timeout | undefined
+      let giveUp: (() => void) | undefined
+      let over = false
+      const ended = new Promise<Job | null>((resolve) => {
+        const done = (job: Job | null) => resolve(job)
+        set.add(done)
+        giveUp = () => {
+          over = true
+          set.delete(done)
+          if (set.size === 0 && waiters.get(jobId) === set) waiters.delete(jobId)
+          resolve(null)
+        }
+        timer = setTimeout(giveUp, milliseconds)
+        for (const reason of [signal, stopping.signal]) {
+          reason.addEventListener('abort', giveUp, { once: true })
+          if (reason.aborted) giveUp()
+        }
+      })
+      // Subscribed first, read then: nothing falls between the two.
+      void look(jobId)
+      const job = await ended
+      clearTimeout(timer)
+      for (const reason of [signal, stopping.signal]) if (giveUp) reason.removeEventListener('abort', giveUp)
+      return over ? ((await store.read(jobId))?.job ?? null) : job
+    },
+    stop() {
+      stopping.abort()
+      clearInterval(timer)
+    },
+  }
+}

@@ -1,0 +1,102 @@
+import type { Redis } from 'ioredis'
+import type { Job, JobState } from '@deployer/shared/job'
+import { jobKey, KEY_PREFIX, QUEUES_KEY } from '@deployer/shared/queue'
+import { runKey } from '@deployer/shared/run-record'
+import { toJob } from './to-job.ts'
+
+/** Reads jobs. */
+export interface JobStore {
+  /** `null` when there is no such job, or it is no longer kept. */
+  read(jobId: string): Promise<{ job: Job; round: number } | null>
+  /** The newest jobs of some queues, the newest first. */
+  list(queues: string[], states: JobState[] | null, limit: number): Promise<Job[]>
+  /** Remembers where a job is, so that it need not be looked for. */
+  remember(jobId: string, queue: string): void
+  /** Every queue there is or was. */
+  queues(): Promise<string[]>
+}
+
+/** A process remembers the queues of this many jobs. */
+const REMEMBERED = 20_000
+/** The sets of BullMQ in which jobs of a state can be. A job that was canceled while it waited stays until a worker comes to it. */
+const SETS: Record<JobState, string[]> = {
+  queued: ['wait'],
+  running: ['active', 'wait'],
+  succeeded: ['completed', 'active'],
+  failed: ['failed', 'active'],
+  canceled: ['failed', 'wait', 'active'],
+}
+
+type Hash = Record<string, string>
+
+export function createJobStore(redis: Redis): JobStore {
+  const known = new Map<string, string>()
+
+  function remember(jobId: string, queue: string): void {
+    known.set(jobId, queue)
+    if (known.size > REMEMBERED) known.delete(known.keys().next().value ?? '')
+  }
+
+  const queues = () => redis.smembers(QUEUES_KEY)
+
+  /** A job's id does not tell its queue; one round trip asks all of them. */
+  async function find(jobId: string): Promise<string | null> {
+    const names = await queues()
+    const pipeline = redis.pipeline()
+    for (const name of names) pipeline.exists(jobKey(name, jobId))
+    const answers = (await pipeline.exec()) ?? []
+    const at = answers.findIndex(([, exists]) => exists === 1)
+    return names[at] ?? null
+  }
+
+  async function readAll(places: { id: string; queue: string }[]): Promise<({ job: Job; round: number } | null)[]> {
+    const pipeline = redis.pipeline()
+    for (const { id, queue } of places) pipeline.hgetall(jobKey(queue, id)).hgetall(runKey(id))
+    const answers = (await pipeline.exec()) ?? []
+    return places.map(({ id }, index) => {
+      const [error, queued] = answers[2 * index] ?? []
+      if (error) throw error
+      const hash = (queued ?? {}) as Hash
+      if (!hash['data']) return null
+      return { job: toJob(id, hash, (answers[2 * index + 1]?.[1] ?? {}) as Hash), round: Number(hash['atm'] ?? 0) }
+    })
+  }
+
+  return {
+    remember,
+    queues,
+    async read(jobId) {
+      const queue = known.get(jobId) ?? (await find(jobId))
+      if (queue === null) return null
+      const [found] = await readAll([{ id: jobId, queue }])
+      if (found) remember(jobId, queue)
+      else known.delete(jobId)
+      return found ?? null
+    },
+    async list(names, states, limit) {
+      const sets = [...new Set((states ?? (Object.keys(SETS) as JobState[])).flatMap((state) => SETS[state]))]
+      const pipeline = redis.pipeline()
+      for (const name of names) {
+        for (const set of sets) {
+          const key = `${KEY_PREFIX}:${name}:${set}`
+          if (set === 'wait' || set === 'active') pipeline.lrange(key, 0, -1)
+          else pipeline.zrevrange(key, 0, limit - 1)
+        }
+      }
+      const answers = (await pipeline.exec()) ?? []
+      const places = answers.flatMap(([error, ids], index) => {
+        if (error) throw error
+        return (ids as string[]).map((id) => ({ id, queue: names[Math.floor(index / sets.length)] ?? '' }))
+      })
+      // Ids begin with the time at which they were made.
+      places.sort((a, b) => (a.id < b.id ? 1 : -1))
+      const jobs: Job[] = []
+      for (let at = 0; at < places.length && jobs.length < limit; at += limit) {
+        for (const found of await readAll(places.slice(at, at + limit))) {
+          if (found && (!states || states.includes(found.job.state))) jobs.push(found.job)
+        }
+      }
+      return jobs.slice(0, limit)
+    },
+  }
+}

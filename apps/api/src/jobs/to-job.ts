@@ -1,0 +1,80 @@
+import { END_STATES, type Job, type JobState, RunReport } from '@deployer/shared/job'
+import { JobData } from '@deployer/shared/job-data'
+
+/** The time a job was made, which stands in the first 48 bits of its id (RFC 9562, UUID version 7). */
+function queuedAt(jobId: string): string {
+  return new Date(Number.parseInt(jobId.replace('-', '').slice(0, 12), 16)).toISOString()
+}
+
+/** A job that has just been queued. */
+export function queuedJob(jobId: string, data: Pick<JobData, 'stack' | 'host' | 'action'>, coalesced: boolean): Job {
+  return {
+    job_id: jobId,
+    stack: data.stack,
+    host: data.host,
+    action: data.action,
+    state: 'queued',
+    ok: null,
+    code: null,
+    message: null,
+    coalesced,
+    status_url: `/jobs/${jobId}`,
+    steps: [],
+    changes: [],
+    rolled_back: false,
+    queued_at: queuedAt(jobId),
+    started_at: null,
+    finished_at: null,
+  }
+}
+
+/**
+ * Puts a job together from what BullMQ keeps of it and what its worker has reported.
+ *
+ * @param queued BullMQ's hash. `atm` counts ends: one more than the run's round once the job has ended, and the retry of an ended job
+ * leaves it so, which tells an old run from the present one.
+ * @param run The run record's hash; empty before the job's first start.
+ */
+export function toJob(jobId: string, queued: Record<string, string>, run: Record<string, string>): Job {
+  const data = JobData.parse(JSON.parse(queued['data'] ?? '{}'))
+  const base = queuedJob(jobId, data, false)
+  const ended = queued['finishedOn'] !== undefined
+  const round = Number(queued['atm'] ?? 0) - (ended ? 1 : 0)
+  const current = Number(run['round'] ?? -1) === round
+  const report = current && run['report'] ? RunReport.parse(JSON.parse(run['report'])) : null
+  if (report?.finished_at) return { ...base, ...publicReport(report), ok: report.state === 'succeeded' }
+  if (ended) {
+    const finished_at = new Date(Number(queued['finishedOn'])).toISOString()
+    const failedReason = queued['failedReason'] ?? 'It ended without a report.'
+    return {
+      ...base,
+      ...(report && publicReport(report)),
+      state: 'failed',
+      ok: false,
+      code: 'step_failed',
+      message: failedReason,
+      finished_at,
+    }
+  }
+  if (current && run['phase'] === 'canceled') {
+    return {
+      ...base,
+      state: 'canceled',
+      ok: false,
+      code: 'canceled',
+      message: 'The job was canceled before it began.',
+      finished_at: base.queued_at,
+    }
+  }
+  if (report) return { ...base, ...publicReport(report) }
+  return { ...base, state: current ? 'running' : 'queued' }
+}
+
+export function hasEnded(job: { state: JobState }): boolean {
+  return END_STATES.includes(job.state)
+}
+
+function publicReport(report: RunReport): Omit<RunReport, 'former'> {
+  const { former: _, ...rest } = report
+  return rest
+}

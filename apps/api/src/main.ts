@@ -1,0 +1,75 @@
+import { serve } from '@hono/node-server'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { connectRedis, FAIL_FAST, PATIENT } from '@deployer/shared/connect-redis'
+import { INVENTORY_CHANNEL } from '@deployer/shared/inventory'
+import { JOB_CHANNEL } from '@deployer/shared/job-stream'
+import { createLogger } from '@deployer/shared/logger'
+import { secretValues, SettingsError, type Settings } from '@deployer/shared/settings'
+import { createApp } from './create-app.ts'
+import { createClientAddress } from './gates/client-address.ts'
+import { createSignatureGate } from './gates/signature.ts'
+import { createInventoryCache } from './inventory-cache.ts'
+import { createJobHub } from './jobs/job-news.ts'
+import { createJobQueue } from './jobs/job-queue.ts'
+import { createJobStore } from './jobs/job-store.ts'
+
+/**
+ * Starts the API: the part that faces callers. It reaches Redis and nothing else.
+ *
+ * @returns Stops it: requests that are being held are answered with the job as it is.
+ * @throws {SettingsError} when the address cannot be listened on.
+ */
+export async function start(settings: Settings & { REDIS_URL: string }): Promise<() => Promise<void>> {
+  const logger = createLogger(settings.LOG_LEVEL, 'api', secretValues(settings))
+  const redis = connectRedis(settings.REDIS_URL, 'api', logger, FAIL_FAST)
+  const subscriber = connectRedis(settings.REDIS_URL, 'api-news', logger, PATIENT)
+  const inventory = createInventoryCache(redis, subscriber, logger)
+  const store = createJobStore(redis)
+  const hub = createJobHub(subscriber, store)
+  const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS)
+  const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
+  const rules = { secrets, tolerance: settings.SIGNATURE_TOLERANCE, requireTimestamp: settings.REQUIRE_TIMESTAMP }
+  const app = createApp(
+    {
+      redis,
+      logger,
+      inventory,
+      queue,
+      store,
+      hub,
+      signed: createSignatureGate(redis, rules),
+      waitTimeout: settings.WAIT_TIMEOUT,
+      defaultWait: settings.DEFAULT_WAIT,
+      retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
+    },
+    {
+      clientAddress: createClientAddress(settings.TRUSTED_PROXIES),
+      writesPerMinute: settings.RATE_LIMIT_PER_MIN,
+      readsPerMinute: settings.READ_RATE_LIMIT_PER_MIN,
+      maxBodyBytes: settings.MAX_BODY_BYTES,
+    },
+  )
+  // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
+  subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
+  const server = serve({ fetch: app.fetch, hostname: settings.HOST, port: settings.PORT })
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    throw new SettingsError(`HOST and PORT are ${settings.HOST}:${settings.PORT}, where the API cannot listen: ${(error as Error).message}`)
+  }
+  const { port } = server.address() as AddressInfo
+  logger.info({ event: 'api_started', host: settings.HOST, port }, 'api started')
+  return async () => {
+    logger.info({ event: 'api_stopping' }, 'api stops')
+    hub.stop()
+    const closed = once(server, 'close')
+    server.close()
+    await closed
+    inventory.stop()
+    await queue.close()
+    subscriber.disconnect()
+    redis.disconnect()
+    logger.info({ event: 'api_stopped' }, 'api stopped')
+  }
+}

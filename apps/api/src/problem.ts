@@ -1,0 +1,64 @@
+import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { OutcomeCode } from '@deployer/shared/job'
+
+/** The one table from codes to answers: HTTP status and title. */
+export const PROBLEMS = {
+  invalid_json: [400, 'The body is not JSON'],
+  signature_missing: [401, 'The request is not signed'],
+  signature_invalid: [401, 'The signature does not hold'],
+  signature_expired: [401, 'The signature is too old or from the future'],
+  signature_replayed: [401, 'The signature has been used before'],
+  not_found: [404, 'There is nothing here'],
+  stack_not_found: [404, 'There is no such stack'],
+  job_not_found: [404, 'There is no such job'],
+  method_not_allowed: [405, 'This method is not for this path'],
+  not_running: [409, 'The stack is not running'],
+  path_mismatch: [409, 'Refused: the stack was started from another path'],
+  project_conflict: [409, 'Refused: the project name belongs to another folder'],
+  stack_outside_root: [409, 'Refused: the stack leads out of the stacks folder'],
+  nothing_to_roll_back: [409, 'Refused: there is no deploy to go back to'],
+  stack_ambiguous: [409, 'Several hosts have this stack'],
+  canceled: [409, 'The job was canceled'],
+  not_cancelable: [409, 'The job cannot be canceled any more'],
+  body_too_large: [413, 'The body is too large'],
+  invalid_request: [422, 'The request is not valid'],
+  stack_mismatch: [422, 'Path and body name different stacks'],
+  rate_limited: [429, 'Too many requests'],
+  step_failed: [500, 'A step of the deploy failed'],
+  internal_error: [500, 'Something went wrong here'],
+  queue_unavailable: [503, 'The queue cannot be written'],
+} as const satisfies Record<OutcomeCode | (string & {}), readonly [ContentfulStatusCode, string]>
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** An answer that is not a success; thrown anywhere in a request, and turned into problem details at the edge. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly headers: Record<string, string>
+  readonly members: Record<string, unknown>
+
+  /**
+   * @param detail What to do about it.
+   * @param members Further members of the problem details.
+   */
+  constructor(code: ProblemCode, detail: string, headers: Record<string, string> = {}, members: Record<string, unknown> = {}) {
+    super(detail)
+    this.code = code
+    this.headers = headers
+    this.members = members
+  }
+}
+
+export function queueUnavailable(cause?: unknown): Problem {
+  const problem = new Problem('queue_unavailable', 'Redis cannot be reached. Nothing was accepted: try again.', { 'Retry-After': '5' })
+  problem.cause = cause
+  return problem
+}
+
+/** RFC 9457 problem details, which also carry `ok` and the stable code. */
+export function answerProblem(c: Context, problem: Problem): Response {
+  const [status, title] = PROBLEMS[problem.code]
+  const body = { type: 'about:blank', title, status, detail: problem.message, ok: false, code: problem.code, ...problem.members }
+  return c.body(JSON.stringify(body), status, { 'Content-Type': 'application/problem+json', ...problem.headers })
+}

@@ -1,0 +1,115 @@
+import { Hono, type Context } from 'hono'
+import { z } from 'zod'
+import type { Job } from '@deployer/shared/job'
+import type { JobData } from '@deployer/shared/job-data'
+import { StackName } from '@deployer/shared/names'
+import type { AppEnv } from '../app-env.ts'
+import { beforeDeadline } from '../before-deadline.ts'
+import { hasEnded } from '../jobs/to-job.ts'
+import { answerProblem, Problem, PROBLEMS } from '../problem.ts'
+import type { ApiContext } from './context.ts'
+import { parseInput, WaitQuery } from './wait-query.ts'
+
+/** The body of a deploy request. Other members are allowed, and ignored: GitHub sends its whole event. */
+export const DeployBody = z.looseObject({
+  stack: z.string('stack is the name of a stack').optional(),
+  host: z.string('host is the name of a host').optional(),
+})
+
+const DeployQuery = WaitQuery.extend({ host: z.string().max(128).optional() })
+
+/** Starts deploys. */
+export function deployRoutes(api: ApiContext) {
+  return new Hono<AppEnv>()
+    .post(
+      '/deploy',
+      api.signed(() => 'deploy'),
+      async (c) => {
+        const body = parseInput(DeployBody, readJson(c))
+        if (body.stack === undefined) throw new Problem('invalid_request', 'The body names no stack: send {"stack": "<name>"}.')
+        return startJob(c, api, 'deploy', body.stack, body.host)
+      },
+    )
+    .post(
+      '/deploy/:stack',
+      api.signed((c) => c.req.param('stack') ?? ''),
+      async (c) => {
+        const body = parseInput(DeployBody, readJson(c))
+        const stack = c.req.param('stack')
+        if (body.stack !== undefined && body.stack !== stack) {
+          throw new Problem('stack_mismatch', `The path names the stack "${stack}", the body another one. Name it once.`)
+        }
+        return startJob(c, api, 'deploy', stack, body.host)
+      },
+    )
+}
+
+/** Queues a job for a stack and answers at once or when it ends, as the caller wishes. */
+export async function startJob(
+  c: Context<AppEnv>,
+  api: ApiContext,
+  action: JobData['action'],
+  stack: string,
+  bodyHost: string | undefined,
+): Promise<Response> {
+  const query = parseInput(DeployQuery, c.req.query())
+  const idempotencyKey = c.req.header('Idempotency-Key') ?? c.req.header('X-GitHub-Delivery')
+  if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 255)) {
+    throw new Problem('invalid_request', 'Idempotency-Key must have 1 to 255 characters.')
+  }
+  const host = await findHost(c, api, stack, query.host ?? bodyHost)
+  const caller = c.get('caller').key
+  const job = await beforeDeadline(c, api.queue.add({ stack, host, action, caller }, idempotencyKey))
+  const { job_id, coalesced } = job
+  api.logger.info(
+    { event: 'job_queued', action, stack, host, job_id, coalesced, caller, client: c.get('clientAddress'), request_id: c.get('requestId') },
+    'job queued',
+  )
+  if (!(query.wait ?? api.defaultWait)) return accepted(c, job)
+  const seconds = Math.min(query.timeout ?? api.waitTimeout, api.waitTimeout)
+  const ended = await api.hub.waitForEnd(job_id, seconds * 1000, c.req.raw.signal)
+  if (!ended || !hasEnded(ended)) return accepted(c, { ...(ended ?? job), coalesced })
+  return answerEnded(c, { ...ended, coalesced })
+}
+
+/** The job in the body, and its outcome as the status. */
+function answerEnded(c: Context<AppEnv>, job: Job): Response {
+  c.header('Location', job.status_url)
+  if (job.ok || job.code === null) return c.json(job)
+  return answerProblem(c, new Problem(job.code, job.message ?? PROBLEMS[job.code][1], {}, { ...job }))
+}
+
+function accepted(c: Context<AppEnv>, job: Job): Response {
+  return c.json(job, 202, { Location: job.status_url, 'Retry-After': '2' })
+}
+
+/** The host that has the stack, or the one that the caller picks among several. */
+async function findHost(c: Context<AppEnv>, api: ApiContext, stack: string, wanted: string | undefined): Promise<string> {
+  const unknown = () => new Problem('stack_not_found', 'No host has a stack of this name. GET /stacks lists those there are.')
+  if (!StackName.safeParse(stack).success) throw unknown()
+  const hosts = await beforeDeadline(c, api.inventory.find(stack))
+  const having = wanted === undefined ? hosts : hosts.filter(({ host }) => host === wanted)
+  const [only, ...more] = having
+  if (!only) {
+    // Without Redis it is not known what stacks there are.
+    if (api.redis.status !== 'ready')
+      throw new Problem('queue_unavailable', 'Redis cannot be reached. Nothing was accepted: try again.', { 'Retry-After': '5' })
+    throw unknown()
+  }
+  if (more.length > 0) {
+    const names = having.map(({ host }) => host)
+    throw new Problem('stack_ambiguous', `Several hosts have this stack: ${names.join(', ')}. Pick one with ?host=.`, {}, { hosts: names })
+  }
+  return only.host
+}
+
+/** The body as JSON; an empty one is an empty object. */
+function readJson(c: Context<AppEnv>): unknown {
+  const body = c.get('body')
+  if (body.byteLength === 0) return {}
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch {
+    throw new Problem('invalid_json', 'The body must be JSON in UTF-8, or empty. For GitHub, choose the content type application/json.')
+  }
+}

@@ -1,0 +1,78 @@
+import { Hono, type Context } from 'hono'
+import { z } from 'zod'
+import { JobState, type Job } from '@deployer/shared/job'
+import { JobId } from '@deployer/shared/names'
+import { parseQueueName } from '@deployer/shared/queue'
+import { requestCancel } from '@deployer/shared/run-record'
+import type { AppEnv } from '../app-env.ts'
+import { beforeDeadline } from '../before-deadline.ts'
+import { hasEnded } from '../jobs/to-job.ts'
+import { Problem } from '../problem.ts'
+import type { ApiContext } from './context.ts'
+import { parseInput, WaitQuery } from './wait-query.ts'
+
+const ListQuery = z.object({
+  stack: z.string().max(128).optional(),
+  state: JobState.optional(),
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,2}$/, 'limit is a whole number from 1 to 999')
+    .transform(Number)
+    .default(50),
+})
+
+/** Reads, lists and cancels jobs. */
+export function jobRoutes(api: ApiContext) {
+  const signed = api.signed((c) => c.req.param('id') ?? '')
+  return new Hono<AppEnv>()
+    .get(
+      '/jobs',
+      api.signed(() => 'jobs'),
+      async (c) => {
+        const { stack, state, limit } = parseInput(ListQuery, c.req.query())
+        const queues = (await beforeDeadline(c, api.store.queues())).filter((name) => {
+          const queue = parseQueueName(name)
+          return queue !== null && (stack === undefined || queue.stack === stack)
+        })
+        const jobs = await beforeDeadline(c, api.store.list(queues, state ? [state] : null, limit))
+        return c.json({ jobs })
+      },
+    )
+    .get('/jobs/:id', signed, async (c) => {
+      const query = parseInput(WaitQuery, c.req.query())
+      const { job } = await readJob(c, api)
+      if (!query.wait || hasEnded(job)) return c.json(job)
+      const seconds = Math.min(query.timeout ?? api.waitTimeout, api.waitTimeout)
+      return c.json((await api.hub.waitForEnd(job.job_id, seconds * 1000, c.req.raw.signal)) ?? job)
+    })
+    .delete(
+      '/jobs/:id',
+      api.signed(() => null),
+      async (c) => {
+        const { job, round } = await readJob(c, api)
+        const tooLate = () =>
+          new Problem('not_cancelable', hasEnded(job) ? `The job has ended: ${job.state}.` : 'The job has begun to change containers.')
+        if (hasEnded(job)) throw tooLate()
+        const phase = await beforeDeadline(c, requestCancel(api.redis, job.job_id, round, api.retention))
+        const { key } = c.get('caller')
+        api.logger.info(
+          { event: 'job_cancel', stack: job.stack, job_id: job.job_id, phase, caller: key, client: c.get('clientAddress') },
+          'cancel asked for',
+        )
+        if (phase === 'applying') throw tooLate()
+        const now = (await readJob(c, api)).job
+        return phase === 'canceled' ? c.json(now, 200) : c.json(now, 202, { Location: job.status_url })
+      },
+    )
+}
+
+/** The job that the path names. */
+export async function readJob(c: Context<AppEnv>, api: ApiContext): Promise<{ job: Job; round: number }> {
+  const id = (c.req.param('id') ?? '').toLowerCase()
+  if (api.redis.status !== 'ready') {
+    throw new Problem('queue_unavailable', 'Redis cannot be reached, so jobs cannot be read: try again.', { 'Retry-After': '5' })
+  }
+  const found = JobId.safeParse(id).success ? await beforeDeadline(c, api.store.read(id)) : null
+  if (!found) throw new Problem('job_not_found', 'No job has this id, or it is no longer kept.')
+  return found
+}

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Compose, StackPaths } from '../ports.ts'
+import { runProcess } from '../process/run-process.ts'
+import { splitLines } from '../process/split-lines.ts'
+
+/** Where the docker command line looks for its plugins. */
+const PLUGIN_DIRS = [
+  '/usr/local/lib/docker/cli-plugins',
+  '/usr/local/libexec/docker/cli-plugins',
+  '/usr/lib/docker/cli-plugins',
+  '/usr/libexec/docker/cli-plugins',
+]
+
+/** What of the worker's environment a compose process sees: nothing that could name another project or file. */
+const PASSED_ON = ['PATH', 'HOME', 'DOCKER_HOST', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy']
+
+/**
+ * Finds the compose plugin. Called directly it takes half the time that it takes through `docker compose`.
+ *
+ * @returns Its path, or `null` when it is not installed.
+ */
+export function findCompose(env: NodeJS.ProcessEnv): string | null {
+  const dirs = env['HOME'] ? [join(env['HOME'], '.docker/cli-plugins'), ...PLUGIN_DIRS] : PLUGIN_DIRS
+  return dirs.map((dir) => join(dir, 'docker-compose')).find((path) => existsSync(path)) ?? null
+}
+
+/** Docker Compose as a child process. */
+export function createCompose(program: string, env: NodeJS.ProcessEnv): Compose {
+  const clean = Object.fromEntries(PASSED_ON.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+  return {
+    async run(paths, args, { signal, onLine, keepStdout = false, lockFd }) {
+      const kept: string[] = []
+      const out = splitLines(onLine)
+      const err = splitLines(onLine)
+      const exitCode = await runProcess(program, ['--ansi', 'never', '--progress', 'plain', ...args], {
+        cwd: paths.workingDir,
+        env: { ...clean, ...environmentOf(paths) },
+        signal,
+        inheritFd: lockFd,
+        onStdout: keepStdout ? (text) => kept.push(text) : (text) => out.push(text),
+        onStderr: (text) => err.push(text),
+      })
+      out.flush()
+      err.flush()
+      return { exitCode, stdout: kept.join('') }
+    },
+  }
+}
+
+/**
+ * PWD makes compose take the folder's name as it was given: Go believes it over the resolved path when both are the
+ * same folder (https://pkg.go.dev/os#Getwd).
+ */
+function environmentOf(paths: StackPaths): Record<string, string> {
+  const dockerConfig = join(paths.workingDir, '.docker')
+  const own = existsSync(join(paths.dir, '.docker', 'config.json')) ? { DOCKER_CONFIG: dockerConfig } : {}
+  return { PWD: paths.workingDir, ...own }
+}

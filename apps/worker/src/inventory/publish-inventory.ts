@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import {
+  HEARTBEAT_EXPIRY,
+  HEARTBEAT_INTERVAL,
+  HEARTBEATS_KEY,
+  INVENTORY_CHANNEL,
+  INVENTORY_KEY,
+  type Inventory,
+  type InventoryStack,
+} from '@deployer/shared/inventory'
+import type { Logger } from '@deployer/shared/logger'
+import { version } from '@deployer/shared/version'
+import type { Container, Engine } from '../ports.ts'
+import { listStacks } from '../stacks/list-stacks.ts'
+import type { StacksRoot } from '../stacks/locate-stack.ts'
+import { defaultProjectName } from '../stacks/project-name.ts'
+import { isRunning } from '../steps/status.ts'
+import { watchContainers } from './watch-containers.ts'
+
+/** Milliseconds between two looks at the stacks' folder. A look, since change notices do not come through every kind of mount. */
+const LOOK_INTERVAL = 1000
+/** The inventory is written again this often, even unchanged: Redis may have lost it. */
+const REPEAT_AFTER = 60_000
+
+/**
+ * Tells Redis what stacks this host has and that it lives, until it is stopped.
+ *
+ * @param onStack Called for each stack that was not there before, before it is published.
+ * @returns Stops it, and takes this worker out of those that live.
+ */
+export async function publishInventory(
+  { redis, logger, engine, root, host }: { redis: Redis; logger: Logger; engine: Engine; root: StacksRoot; host: string },
+  onStack: (stack: string) => Promise<void>,
+): Promise<() => Promise<void>> {
+  const member = `${host} ${randomUUID()}`
+  let containers: Container[] = []
+  let published = ''
+  let publishedAt = 0
+  let updating = Promise.resolve()
+
+  async function update(): Promise<void> {
+    const names = await listStacks(root.here)
+    for (const name of names) await onStack(name)
+    const inventory: Inventory = { host, version, stacks: names.map((name) => describe(root, name, containers)) }
+    const json = JSON.stringify(inventory)
+    if (json === published && Date.now() - publishedAt < REPEAT_AFTER) return
+    await redis.multi().hset(INVENTORY_KEY, host, json).publish(INVENTORY_CHANNEL, host).exec()
+    if (json !== published) logger.info({ event: 'inventory', stacks: names.length }, 'inventory published')
+    published = json
+    publishedAt = Date.now()
+  }
+
+  const refresh = () =>
+    (updating = updating.then(update).catch((error: unknown) => {
+      logger.error({ event: 'inventory_failed', err: error }, 'the inventory could not be published')
+    }))
+  const beat = async () => {
+    const now = Date.now()
+    await redis.zadd(HEARTBEATS_KEY, now, member)
+    await redis.zremrangebyscore(HEARTBEATS_KEY, '-inf', now - 100 * HEARTBEAT_EXPIRY)
+  }
+  const stopWatching = watchContainers(engine, logger, (list) => {
+    containers = list
+    void refresh()
+  })
+  await beat()
+  await refresh()
+  const timers = [
+    setInterval(() => void refresh(), LOOK_INTERVAL),
+    setInterval(() => void beat().catch(() => undefined), HEARTBEAT_INTERVAL),
+  ]
+  return async () => {
+    timers.forEach((timer) => clearInterval(timer))
+    await stopWatching()
+    await updating
+    await redis.zrem(HEARTBEATS_KEY, member)
+    await redis.publish(INVENTORY_CHANNEL, host)
+  }
+}
+
+function describe(root: StacksRoot, name: string, containers: Container[]): InventoryStack {
+  const project = defaultProjectName(name, {})
+  const dir = `${root.onHost}/${name}`
+  const own = containers.filter(({ workingDir, project: of }) => workingDir === dir || (workingDir === '' && of === project))
+  return { name, services: [...new Set(own.map(({ service }) => service))].sort(), running: own.some(isRunning) }
+}

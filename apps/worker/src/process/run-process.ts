@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process'
+import { StringDecoder } from 'node:string_decoder'
+import { endProcessTree } from './end-process-tree.ts'
+
+export interface RunOptions {
+  cwd?: string
+  env: Record<string, string>
+  /** Ends the whole process tree when it is aborted. */
+  signal: AbortSignal
+  /** An open file that the process and all its children inherit as number 3, with the kernel lock on it. */
+  inheritFd: number
+  onStdout: (text: string) => void
+  onStderr: (text: string) => void
+}
+
+/**
+ * Starts a program without a shell, as the leader of a session of its own. The one place where processes are started.
+ *
+ * @returns Its exit code once nothing of its tree lives any more; `null` when a signal ended it.
+ * @throws When the program cannot be started.
+ */
+export function runProcess(file: string, args: string[], options: RunOptions): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    if (options.signal.aborted) return resolve(null)
+    const child = spawn(file, args, {
+      cwd: options.cwd,
+      env: options.env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', options.inheritFd],
+    })
+    const { pid, stdout, stderr } = child
+    let ending: Promise<void> | undefined
+    const end = () => (ending ??= pid === undefined ? Promise.resolve() : endProcessTree(pid))
+    const onAbort = () => void end()
+    options.signal.addEventListener('abort', onAbort, { once: true })
+    child.on('error', (error) => {
+      options.signal.removeEventListener('abort', onAbort)
+      reject(error)
+    })
+    if (stdout) forwardText(stdout, options.onStdout)
+    if (stderr) forwardText(stderr, options.onStderr)
+    const closed = new Promise<void>((done) => child.on('close', () => done()))
+    child.on('exit', (code) => {
+      // What is left of the session would keep the outputs and the lock open.
+      if (!ending && pid !== undefined && leavesChildren(pid)) void end()
+      void Promise.all([closed, ending]).then(() => {
+        options.signal.removeEventListener('abort', onAbort)
+        resolve(options.signal.aborted ? null : code)
+      })
+    })
+  })
+}
+
+/** Whether the process group of a leader that has ended still has members. */
+function leavesChildren(pid: number): boolean {
+  try {
+    process.kill(-pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function forwardText(stream: NodeJS.ReadableStream, onText: (text: string) => void): void {
+  const decoder = new StringDecoder('utf8')
+  stream.on('data', (chunk: Buffer) => onText(decoder.write(chunk)))
+  stream.on('end', () => {
+    const rest = decoder.end()
+    if (rest) onText(rest)
+  })
+}

@@ -1,0 +1,108 @@
+import { Queue, WaitingError, Worker, type Job as QueuedJob } from 'bullmq'
+import { encodeJobNews, JOB_CHANNEL } from '@deployer/shared/job-stream'
+import { KEY_PREFIX, parseQueueName, QUEUES_KEY, queueName } from '@deployer/shared/queue'
+import { JobAborted, runJob, type JobTools } from './run-job.ts'
+import type { Slots } from './slots.ts'
+
+/**
+ * Milliseconds. A dead worker's job is free after `lockDuration` and found by the second look after that. Short, since the lock in
+ * Redis only decides when a job is tried again: what keeps two deploys apart is the kernel's lock on the folder.
+ */
+const TIMES = { lockDuration: 6000, stalledInterval: 2000 }
+/** Ends of a worker are counted by the run record; BullMQ's own limit must not come first. */
+const MOST_STALLS = 20
+
+/** The queues of this host's stacks. */
+export interface StackQueues {
+  /** Begins to work for a stack; for one that is known already, nothing happens. */
+  add(stack: string): Promise<void>
+  /** Begins to work for stacks whose folders are gone but whose jobs are not: those have to end too. */
+  addForgotten(): Promise<void>
+  /** Aborts a running job of this process. */
+  cancel(jobId: string): void
+  /** Takes nothing new, and ends when the running deploys have ended. May be called twice. */
+  stop(): Promise<void>
+}
+
+/** The worker is about to stop: a job that has not begun goes back to its queue. */
+class Stopping extends Error {}
+
+/** @param slots Limits how many stacks are deployed at the same time. */
+export function createStackQueues(tools: JobTools, slots: Slots): StackQueues {
+  const { redis, logger, host } = tools
+  const workers = new Map<string, Worker>()
+  const running = new Map<string, AbortController>()
+  const stopping = new AbortController()
+
+  async function processJob(stack: string, job: QueuedJob, token: string | undefined, lost: AbortSignal | undefined) {
+    const signals = lost ? [lost, stopping.signal] : [stopping.signal]
+    let giveBack: () => void
+    try {
+      giveBack = await slots.take(AbortSignal.any(signals))
+    } catch (error) {
+      if (!stopping.signal.aborted) throw error
+      await job.moveToWait(token)
+      throw new WaitingError()
+    }
+    const abort = new AbortController()
+    const onLost = () => abort.abort(new JobAborted('lost'))
+    lost?.addEventListener('abort', onLost, { once: true })
+    running.set(job.id ?? '', abort)
+    try {
+      // From here on a request makes a job of its own: this one may already have passed what the request is about.
+      await job.removeDeduplicationKey()
+      return await runJob(job, stack, tools, abort)
+    } finally {
+      running.delete(job.id ?? '')
+      lost?.removeEventListener('abort', onLost)
+      giveBack()
+    }
+  }
+
+  async function start(stack: string): Promise<void> {
+    const name = queueName(host, stack)
+    const options = { connection: redis, prefix: KEY_PREFIX }
+    const queue = new Queue(name, { ...options, skipVersionCheck: true })
+    // A known queue is listed before its first job can be; the limit is set each time, since the dashboard could have changed it.
+    await redis.sadd(QUEUES_KEY, name)
+    await queue.setGlobalConcurrency(1)
+    await queue.close()
+    const worker = new Worker(name, (job, token, signal) => processJob(stack, job, token, signal), {
+      ...options,
+      ...TIMES,
+      skipVersionCheck: true,
+      maxStalledCount: MOST_STALLS,
+      drainDelay: 10,
+    })
+    worker.on('lockRenewalFailed', (ids) => ids.forEach((id) => worker.cancelJob(id)))
+    worker.on('failed', (job) => {
+      if (job?.id) redis.publish(JOB_CHANNEL, encodeJobNews(job.id, 'end')).catch(() => undefined)
+    })
+    worker.on('stalled', (jobId) =>
+      logger.warn({ event: 'job_stalled', stack, job_id: jobId }, 'a worker died with this job; it runs again'),
+    )
+    worker.on('error', (error) => logger.debug({ event: 'queue_error', stack, err: error }, 'queue error'))
+    workers.set(stack, worker)
+  }
+
+  return {
+    async add(stack) {
+      if (!workers.has(stack) && !stopping.signal.aborted) await start(stack)
+    },
+    async addForgotten() {
+      for (const name of await redis.smembers(QUEUES_KEY)) {
+        const queue = parseQueueName(name)
+        if (queue?.host !== host || workers.has(queue.stack)) continue
+        const pending = (await redis.llen(`${KEY_PREFIX}:${name}:wait`)) + (await redis.llen(`${KEY_PREFIX}:${name}:active`))
+        if (pending > 0) await start(queue.stack)
+      }
+    },
+    cancel(jobId) {
+      running.get(jobId)?.abort(new JobAborted('canceled'))
+    },
+    async stop() {
+      stopping.abort(new Stopping())
+      await Promise.all([...workers.values()].map((worker) => worker.close()))
+    },
+  }
+}

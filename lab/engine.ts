@@ -1,0 +1,56 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { startChild } from './child.ts'
+import { command } from './command.ts'
+import { until } from './until.ts'
+
+/** A Docker Engine to try things on. */
+export interface LabEngine {
+  dockerHost: string
+  /** Whether it was started for this purpose, or was there. */
+  own: boolean
+  docker(...args: string[]): Promise<string>
+  stop(): Promise<void>
+}
+
+const HOME = '/var/lib/deployer-lab'
+
+/**
+ * The engine that answers already, used as it is; otherwise a private one, with a folder, socket and state of its own, that ends
+ * with this process.
+ */
+export async function startEngine(): Promise<LabEngine> {
+  for (const dockerHost of [process.env['DOCKER_HOST'], 'unix:///var/run/docker.sock', `unix://${HOME}/docker.sock`]) {
+    if (dockerHost && (await answers(dockerHost))) return engine(dockerHost, false, async () => undefined)
+  }
+  if (!existsSync('/usr/sbin/dockerd') && !existsSync('/usr/bin/dockerd')) {
+    throw new Error('No Docker Engine answers here, and dockerd is not installed. Start Docker, or set DOCKER_HOST.')
+  }
+  mkdirSync(HOME, { recursive: true, mode: 0o711 })
+  const dockerHost = `unix://${join(HOME, 'docker.sock')}`
+  const child = startChild(
+    'dockerd',
+    `-H ${dockerHost} --data-root ${HOME}/data --exec-root ${HOME}/exec --pidfile ${HOME}/pid --log-level error`.split(' '),
+    { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
+  )
+  try {
+    await until('an answer of dockerd', async () => {
+      if (child.process.exitCode !== null) throw new Error(`dockerd ended: ${child.output().slice(-2000)}`)
+      return answers(dockerHost)
+    })
+  } catch (error) {
+    throw new Error(`The private Docker Engine did not start:\n${child.output().slice(-2000)}`, { cause: error })
+  }
+  return engine(dockerHost, true, () => child.stop())
+}
+
+function engine(dockerHost: string, own: boolean, stop: () => Promise<void>): LabEngine {
+  return { dockerHost, own, stop, docker: (...args) => command('docker', args, { DOCKER_HOST: dockerHost }) }
+}
+
+async function answers(dockerHost: string): Promise<boolean> {
+  return command('docker', ['version', '--format', '{{.Server.Version}}'], { DOCKER_HOST: dockerHost }).then(
+    () => true,
+    () => false,
+  )
+}

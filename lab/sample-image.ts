@@ -1,0 +1,56 @@
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { command } from './command.ts'
+import type { LabEngine } from './engine.ts'
+
+/** What a sample image does when it runs. */
+export type Behavior =
+  /** Serves its version over HTTP on port 8080. */
+  | 'serve'
+  /** Ends with code 1 after it has said why. */
+  | 'crash'
+  /** Runs, and serves nothing. */
+  | 'idle'
+  /** Ends with code 0. */
+  | 'one-shot'
+
+const COMMANDS: Record<Behavior, string[]> = {
+  serve: ['/bin/busybox', 'httpd', '-f', '-p', '8080', '-h', '/www'],
+  crash: ['/bin/busybox', 'sh', '-c', 'echo this version cannot start; exit 1'],
+  idle: ['/bin/busybox', 'sleep', '1000000'],
+  'one-shot': ['/bin/busybox', 'true'],
+}
+
+/**
+ * Makes a 2 MB image of nothing but busybox and a page that says its version.
+ *
+ * @returns Its id.
+ */
+export async function makeImage(engine: LabEngine, reference: string, version: string, behavior: Behavior = 'serve'): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'deployer-image-'))
+  try {
+    mkdirSync(join(folder, 'root/bin'), { recursive: true })
+    mkdirSync(join(folder, 'root/www'))
+    mkdirSync(join(folder, 'root/tmp'))
+    copyFileSync('/bin/busybox', join(folder, 'root/bin/busybox'))
+    chmodSync(join(folder, 'root/bin/busybox'), 0o755)
+    writeFileSync(join(folder, 'root/www/index.html'), version)
+    await command('tar', ['-C', join(folder, 'root'), '-cf', join(folder, 'image.tar'), '.'])
+    const change = `CMD ${JSON.stringify(COMMANDS[behavior])}`
+    return (await engine.docker('import', '-c', change, '-c', `LABEL version=${version}`, join(folder, 'image.tar'), reference)).trim()
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Makes an image, pushes it, and forgets it here, so that the next pull has to bring it. @returns Its id. */
+export async function publishImage(engine: LabEngine, reference: string, version: string, behavior?: Behavior): Promise<string> {
+  const former = await engine.docker('image', 'inspect', '--format', '{{.Id}}', reference).catch(() => '')
+  const id = await makeImage(engine, reference, version, behavior)
+  await engine.docker('push', '--quiet', reference)
+  // The local name stays with what a stack may be running, as on a host that only pulls.
+  if (former) await engine.docker('tag', former.trim(), reference)
+  else await engine.docker('rmi', reference)
+  return id
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { command } from './command.ts'
+import type { LabEngine } from './engine.ts'
+import { freePort } from './free-port.ts'
+import { startService, type Service } from './service.ts'
+import { until } from './until.ts'
+
+/** A stack of the lab's. */
+export interface LabStack {
+  name: string
+  dir: string
+  /** The address at which its service `web` answers, where it has a port. */
+  url: string
+  write(path: string, text: string): void
+  /** `docker compose …` in its folder, as an operator would. */
+  compose(...args: string[]): Promise<string>
+  /** What its service `web` answers now. */
+  page(): Promise<string>
+  /** Ids of its containers, stopped ones included. */
+  containers(): Promise<string[]>
+}
+
+/** A stacks folder with stacks, and what is started for them; all of it ends with `close`. */
+export interface World {
+  root: string
+  secret: string
+  /** Settings that every part of Deployer gets here. */
+  settings: Record<string, string>
+  addStack(name: string, composeFile: (port: number) => string, files?: Record<string, string>): Promise<LabStack>
+  start(role: 'all' | 'api' | 'worker', settings?: Record<string, string>): Promise<Service>
+  close(): Promise<void>
+}
+
+/** A compose file with one service `web` that serves its version. */
+export function webFile(image: string, more = ''): (port: number) => string {
+  return (port) => `services:\n  web:\n    image: ${image}\n    init: true\n    ports: ["127.0.0.1:${port}:8080"]\n${more}`
+}
+
+export function createWorld(engine: Pick<LabEngine, 'dockerHost'>): World {
+  const root = mkdtempSync(join(tmpdir(), 'deployer-stacks-'))
+  const secret = randomBytes(24).toString('hex')
+  const stacks: LabStack[] = []
+  const services: Service[] = []
+  const settings = {
+    DEPLOY_SECRET: secret,
+    STACKS_ROOT: root,
+    DATA_DIR: join(root, '.data'),
+    DOCKER_HOST: engine.dockerHost,
+    RATE_LIMIT_PER_MIN: '0',
+    READ_RATE_LIMIT_PER_MIN: '0',
+    WORKER_NAME: `lab-${randomBytes(3).toString('hex')}`,
+  }
+  return {
+    root,
+    secret,
+    settings,
+    async addStack(name, composeFile, files = {}) {
+      const dir = join(root, name)
+      const port = await freePort()
+      const compose = (...args: string[]) => command('docker', ['compose', ...args], { DOCKER_HOST: engine.dockerHost, PWD: dir }, dir)
+      const write = (path: string, text: string) => {
+        mkdirSync(dirname(join(dir, path)), { recursive: true })
+        writeFileSync(join(dir, path), text)
+      }
+      const url = `http://127.0.0.1:${port}`
+      const page = async () => (await fetch(url, { headers: { connection: 'close' } })).text()
+      const containers = async () => (await compose('ps', '-aq')).split('\n').filter(Boolean)
+      const stack = { name, dir, url, write, compose, page, containers }
+      write('compose.yaml', composeFile(port))
+      for (const [path, text] of Object.entries(files)) write(path, text)
+      stacks.push(stack)
+      return stack
+    },
+    async start(role, more = {}) {
+      const service = await startService(role, { ...settings, ...more })
+      services.push(service)
+      return service
+    },
+    async close() {
+      await Promise.all(services.map((service) => service.stop().catch(() => undefined)))
+      await Promise.all(stacks.map((stack) => stack.compose('down', '-t', '0', '-v', '--remove-orphans').catch(() => undefined)))
+      rmSync(root, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Waits until a stack answers with a version. */
+export async function untilPage(stack: LabStack, version: string): Promise<void> {
+  await until(`version ${version} of ${stack.name}`, async () => (await stack.page()) === version)
+}

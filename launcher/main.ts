@@ -1,0 +1,72 @@
+import { loadSettings, SettingsError, type Role, type Settings } from '@deployer/shared/settings'
+import { startEmbeddedRedis } from './embedded-redis.ts'
+
+/** What each app's main module gives. */
+interface App {
+  start(settings: Settings & { REDIS_URL: string }, env: NodeJS.ProcessEnv): Promise<() => Promise<void>>
+}
+
+/** The entry point of every app, loaded by the name of its role: the one place that knows them all. */
+const ENTRY = { worker: '../apps/worker/src/main.ts', api: '../apps/api/src/main.ts' } as const
+
+const stops: (() => Promise<void>)[] = []
+let stopping: Promise<void> | undefined
+
+/** Stops what was started, the last first. May be called twice. */
+function stop(): Promise<void> {
+  stopping ??= (async () => {
+    for (const stopOne of stops.reverse()) await stopOne()
+  })()
+  return stopping
+}
+
+async function run(role: string): Promise<void> {
+  if (!isRole(role)) {
+    throw new SettingsError(`The role is "${role}", but must be api, worker or all.`)
+  }
+  const settings = loadSettings(process.env, role)
+  const url = settings.REDIS_URL ?? (await bringRedis(role, settings))
+  const names: (keyof typeof ENTRY)[] = role === 'all' ? ['worker', 'api'] : [role]
+  for (const name of names) {
+    const app = (await import(ENTRY[name])) as App
+    stops.push(await app.start({ ...settings, REDIS_URL: url }, process.env))
+  }
+}
+
+function isRole(role: string): role is Role {
+  return role === 'all' || role in ENTRY
+}
+
+async function bringRedis(role: Role, settings: Settings): Promise<string> {
+  if (role !== 'all') throw new SettingsError(`REDIS_URL is empty, but the role ${role} needs it: redis://host:port`)
+  const redis = await startEmbeddedRedis(settings.DATA_DIR, process.env['PATH'] ?? '')
+  stops.push(redis.stop)
+  return redis.url
+}
+
+function exitWith(code: number): void {
+  stop().then(
+    () => process.exit(code),
+    (error: unknown) => {
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+      process.exit(1)
+    },
+  )
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => exitWith(0))
+// The channel to the process that started this one: it closes when that one dies.
+if (process.channel) {
+  process.on('disconnect', () => exitWith(0))
+  process.channel.unref()
+}
+process.on('unhandledRejection', (error) => {
+  process.stderr.write(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}\n`)
+})
+try {
+  await run(process.argv[2] ?? 'all')
+} catch (error) {
+  const known = error instanceof SettingsError
+  process.stderr.write(`${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
+  exitWith(known ? error.exitCode : 1)
+}

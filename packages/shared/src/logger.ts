@@ -1,0 +1,22 @@
+import { pino, type Logger } from 'pino'
+import { createRedact } from './redact.ts'
+
+export type { Logger } from 'pino'
+
+/**
+ * The logger: JSON lines on stdout, with every given secret struck out by value, wherever it turns up.
+ *
+ * @param level A pino level.
+ * @param role Names the part of the system in each line.
+ * @param secrets Values that no line may hold.
+ */
+export function createLogger(level: string, role: string, secrets: string[]): Logger {
+  const redact = createRedact(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))
+  return pino({
+    level,
+    base: { role },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    hooks: { streamWrite: redact },
+  })
+}

@@ -1,0 +1,107 @@
+import type { Redis } from 'ioredis'
+import { encodeJobNews, JOB_CHANNEL } from './job-stream.ts'
+import { RunReport } from './job.ts'
+import { KEY_PREFIX } from './queue.ts'
+
+/**
+ * Where a job is between being queued and having ended.
+ * `running` may be canceled, `applying` (from `up` on) may not.
+ */
+export type Phase = 'running' | 'canceling' | 'canceled' | 'applying'
+
+/**
+ * The hash that holds how a job's run went. Fields: `round` (BullMQ's attemptsMade: a retry from the dashboard is a new round),
+ * `attempt` (starts within the round: more than one when a worker died), `phase`, `report` (JSON).
+ * Round and attempt are the fence: a worker that was frozen and wakes up cannot write over the run that replaced its own.
+ */
+export function runKey(jobId: string): string {
+  return `${KEY_PREFIX}:run:${jobId}`
+}
+
+/** Identifies one start of a job; what it writes is refused once another start has followed. */
+export interface RunFence {
+  jobId: string
+  round: number
+  attempt: number
+}
+
+const BEGIN = `
+if redis.call('HGET', KEYS[1], 'round') ~= ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'round', ARGV[1], 'phase', 'running')
+end
+local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+local rest = redis.call('HMGET', KEYS[1], 'phase', 'report')
+return {attempt, rest[1], rest[2] or ''}`
+
+const SAVE = `
+local fence = redis.call('HMGET', KEYS[1], 'round', 'attempt')
+if fence[1] ~= ARGV[1] or fence[2] ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'report', ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+if ARGV[5] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[5]) end
+return 1`
+
+const APPLY = `
+local run = redis.call('HMGET', KEYS[1], 'round', 'attempt', 'phase')
+if run[1] ~= ARGV[1] or run[2] ~= ARGV[2] then return 'lost' end
+if run[3] ~= 'running' and run[3] ~= 'applying' then return run[3] end
+redis.call('HSET', KEYS[1], 'phase', 'applying')
+return 'applying'`
+
+const CANCEL = `
+local run = redis.call('HMGET', KEYS[1], 'round', 'phase', 'report')
+if run[1] ~= ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'round', ARGV[1], 'phase', 'canceled')
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+  redis.call('PUBLISH', KEYS[2], ARGV[3])
+  return 'canceled'
+end
+if run[2] == 'running' then
+  redis.call('HSET', KEYS[1], 'phase', 'canceling')
+  redis.call('PUBLISH', KEYS[2], ARGV[4])
+  return 'canceling'
+end
+return run[2]`
+
+/** Marks the start of a run and tells what is known of the job from earlier starts. */
+export async function beginRun(
+  redis: Redis,
+  jobId: string,
+  round: number,
+  retention: number,
+): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null }> {
+  const [attempt, phase, report] = (await redis.eval(BEGIN, 1, runKey(jobId), String(round), retention)) as [number, Phase, string]
+  return { fence: { jobId, round, attempt }, phase, report: report ? RunReport.parse(JSON.parse(report)) : null }
+}
+
+/**
+ * Stores what a run has come to. A report with `finished_at` ends the job for all who read it.
+ *
+ * @param retention Seconds that the report is kept.
+ * @returns `false` when another start has replaced this one: stop at once.
+ */
+export async function saveReport(redis: Redis, fence: RunFence, report: RunReport, retention: number): Promise<boolean> {
+  const news = report.finished_at ? encodeJobNews(fence.jobId, 'end') : ''
+  const args = [String(fence.round), String(fence.attempt), JSON.stringify(report), retention, news]
+  return (await redis.eval(SAVE, 2, runKey(fence.jobId), JOB_CHANNEL, ...args)) === 1
+}
+
+/** Passes the point after which a job is no longer cancelable; tells when somebody was faster. */
+export async function enterApplying(redis: Redis, fence: RunFence): Promise<Phase | 'lost'> {
+  const args = [String(fence.round), String(fence.attempt)]
+  return (await redis.eval(APPLY, 1, runKey(fence.jobId), ...args)) as Phase | 'lost'
+}
+
+/**
+ * Asks for a job to be canceled.
+ *
+ * @param round BullMQ's attemptsMade of the job.
+ * @returns `canceled`: it had not begun and never will; `canceling`: its worker was told; `applying`: too late.
+ */
+export async function requestCancel(redis: Redis, jobId: string, round: number, retention: number): Promise<Phase> {
+  const args = [String(round), retention, encodeJobNews(jobId, 'end'), encodeJobNews(jobId, 'cancel')]
+  return (await redis.eval(CANCEL, 2, runKey(jobId), JOB_CHANNEL, ...args)) as Phase
+}

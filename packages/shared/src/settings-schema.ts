@@ -1,0 +1,131 @@
+import { hostname } from 'node:os'
+import { z } from 'zod'
+import { HostName } from './names.ts'
+
+/** What the documentation says beside a setting's default. */
+export interface SettingMeta {
+  description: string
+  /** How the default reads in the documentation, where it is not a plain value. */
+  shownDefault?: string
+  unit?: 'seconds' | 'bytes' | 'days' | 'per minute'
+  /** Never printed, and readable from a file by `NAME_FILE`. */
+  secret?: boolean
+}
+
+const meta = z.registry<SettingMeta>()
+
+/** The documentation of one setting. */
+export function settingMeta(name: SettingName): SettingMeta {
+  const found = meta.get(Settings.shape[name])
+  if (!found) throw new Error(`the setting ${name} has no description`)
+  return found
+}
+
+const wholeNumber = (fallback: number, min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min, `a whole number from ${min} to ${max}`).max(max, `a whole number from ${min} to ${max}`))
+    .default(fallback)
+
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false', '1', '0', 'yes', 'no'], '"true" or "false"')
+    .transform((value) => ['true', '1', 'yes'].includes(value))
+    .default(fallback)
+
+const secret = (description: string) => z.string().optional().register(meta, { description, secret: true })
+const DAY = 86_400
+
+/** Every setting of Deployer: the source of its validation, its default and its line in the documentation. */
+export const Settings = z.object({
+  DEPLOY_SECRET: secret(
+    'The shared secret that requests are signed with. Empty, or a sample value from the docs, and the API does not start.',
+  ),
+  DEPLOY_SECRET_PREVIOUS: secret('Also accepted, while the secret is being rotated.'),
+  STACKS_ROOT: z.string().startsWith('/', 'an absolute path').default('/opt/stacks').register(meta, {
+    description: 'Folder whose direct subfolders are the stacks. Missing, and the worker does not start.',
+  }),
+  HOST_STACKS_ROOT: z.string().startsWith('/', 'an absolute path').optional().register(meta, {
+    description: "The same folder's path on the Docker host, where it differs.",
+    shownDefault: 'found out',
+  }),
+  REDIS_URL: z
+    .string()
+    .regex(/^(rediss?:\/\/|unix:)./, 'redis://host:port, rediss://host:port or unix:/path')
+    .optional()
+    .register(meta, {
+      description: 'Where Redis is: `redis://`, `rediss://` or `unix:`. Unset, `npm start` brings its own.',
+      secret: true,
+    }),
+  DATA_DIR: z.string().min(1, 'a path').default('./data').register(meta, { description: "The embedded Redis's append-only file." }),
+  HOST: z.string().min(1, 'an address').default('0.0.0.0').register(meta, { description: 'The address the API listens on.' }),
+  PORT: wholeNumber(8080, 0, 65_535).register(meta, { description: 'The port the API listens on; `0` takes a free one.' }),
+  RATE_LIMIT_PER_MIN: wholeNumber(10, 0, 1_000_000).register(meta, {
+    description: 'Deploy requests per client address; held in Redis, so it spans API replicas. `0` turns it off.',
+    unit: 'per minute',
+  }),
+  READ_RATE_LIMIT_PER_MIN: wholeNumber(600, 0, 1_000_000).register(meta, {
+    description: 'The same for GETs.',
+    unit: 'per minute',
+  }),
+  TRUSTED_PROXIES: z
+    .string()
+    .transform((list) =>
+      list
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'addresses or CIDRs, separated by commas')))
+    .default([])
+    .register(meta, {
+      description: 'Addresses or CIDRs, separated by commas, whose `CF-Connecting-IP` / `X-Forwarded-For` are believed.',
+      shownDefault: 'none',
+    }),
+  STATUS_TIMEOUT: wholeNumber(60, 1, DAY).register(meta, { description: 'How long `status` may take.', unit: 'seconds' }),
+  CONFIG_TIMEOUT: wholeNumber(120, 1, DAY).register(meta, { description: 'How long `config` may take.', unit: 'seconds' }),
+  PULL_TIMEOUT: wholeNumber(600, 1, DAY).register(meta, { description: 'How long `pull` may take.', unit: 'seconds' }),
+  UP_TIMEOUT: wholeNumber(600, 1, DAY).register(meta, { description: 'How long `up` may take.', unit: 'seconds' }),
+  HEALTH_TIMEOUT: wholeNumber(120, 0, DAY).register(meta, {
+    description: 'How long changed services have to become healthy; `0` skips the `verify` step.',
+    unit: 'seconds',
+  }),
+  ROLLBACK: flag(true).register(meta, { description: 'Bring the former images back when `up` or `verify` fails.' }),
+  WAIT_TIMEOUT: wholeNumber(1500, 1, DAY).register(meta, {
+    description: 'The longest that `?wait=true` is held open.',
+    unit: 'seconds',
+  }),
+  DEFAULT_WAIT: flag(false).register(meta, {
+    description: '`true`: callers that say nothing about waiting wait. A drop-in for callers of the synchronous service.',
+  }),
+  WORKER_CONCURRENCY: wholeNumber(4, 1, 1000).register(meta, {
+    description: 'Stacks deployed at the same time by one worker.',
+  }),
+  WORKER_NAME: HostName.default(() => hostname()).register(meta, {
+    description: 'Who this worker is, in inventory, logs and jobs.',
+    shownDefault: 'the host name',
+  }),
+  JOB_RETENTION_DAYS: wholeNumber(30, 1, 3650).register(meta, {
+    description: 'How long finished jobs can be read; at most 200 a stack.',
+    unit: 'days',
+  }),
+  MAX_BODY_BYTES: wholeNumber(1_048_576, 1, 104_857_600).register(meta, {
+    description: 'Larger bodies get 413.',
+    unit: 'bytes',
+  }),
+  SIGNATURE_TOLERANCE: wholeNumber(300, 1, DAY).register(meta, {
+    description: 'How long a timestamped signature is good for.',
+    unit: 'seconds',
+  }),
+  REQUIRE_TIMESTAMP: flag(false).register(meta, { description: '`true`: plain body signatures are refused.' }),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'trace, debug, info, warn, error, fatal or silent')
+    .default('info')
+    .register(meta, { description: "pino's levels." }),
+})
+export type Settings = z.infer<typeof Settings>
+export type SettingName = keyof Settings
+
+export const settingNames = Object.keys(Settings.shape) as SettingName[]
