@@ -31,11 +31,12 @@ export function createClient(url: string, secret: string): Client {
     headers: Record<string, string> = {},
     body?: string | Uint8Array,
   ): Promise<Answer<T>> {
-    const response = await fetch(url + path, { method, headers, ...(body === undefined ? {} : { body: body as BodyInit }) })
+    const response = await fetch(url + path, { method, headers, ...(body === undefined ? {} : { body: body as string }) })
     const text = await response.text()
     const isJson = /json/.test(response.headers.get('content-type') ?? '')
     return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : null) as T, text }
   }
+  let latest = 0
   return {
     url,
     secret,
@@ -46,7 +47,9 @@ export function createClient(url: string, secret: string): Client {
     },
     timed: (method, path, body, headers = {}) => {
       const text = body === undefined ? undefined : JSON.stringify(body)
-      const timestamp = String(Math.floor(Date.now() / 1000))
+      // The same request twice in a second would be a replay.
+      latest = Math.max(Math.floor(Date.now() / 1000), latest + 1)
+      const timestamp = String(latest)
       const signature = hmac(secret, `${timestamp}.${method}.${path}.${text ?? ''}`)
       return raw(method, path, { ...headers, 'X-Timestamp': timestamp, 'X-Signature': `sha256=${signature}` }, text)
     },

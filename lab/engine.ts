@@ -5,11 +5,15 @@ import { command } from './command.ts'
 import { until } from './until.ts'
 
 /** A Docker Engine to try things on. */
-export interface LabEngine {
+export interface Engine {
   dockerHost: string
+  docker(...args: string[]): Promise<string>
+}
+
+/** One that may have to be stopped. */
+export interface LabEngine extends Engine {
   /** Whether it was started for this purpose, or was there. */
   own: boolean
-  docker(...args: string[]): Promise<string>
   stop(): Promise<void>
 }
 
@@ -21,7 +25,7 @@ const HOME = '/var/lib/deployer-lab'
  */
 export async function startEngine(): Promise<LabEngine> {
   for (const dockerHost of [process.env['DOCKER_HOST'], 'unix:///var/run/docker.sock', `unix://${HOME}/docker.sock`]) {
-    if (dockerHost && (await answers(dockerHost))) return engine(dockerHost, false, async () => undefined)
+    if (dockerHost && (await answers(dockerHost))) return { ...engineAt(dockerHost), own: false, stop: async () => undefined }
   }
   if (!existsSync('/usr/sbin/dockerd') && !existsSync('/usr/bin/dockerd')) {
     throw new Error('No Docker Engine answers here, and dockerd is not installed. Start Docker, or set DOCKER_HOST.')
@@ -41,11 +45,12 @@ export async function startEngine(): Promise<LabEngine> {
   } catch (error) {
     throw new Error(`The private Docker Engine did not start:\n${child.output().slice(-2000)}`, { cause: error })
   }
-  return engine(dockerHost, true, () => child.stop())
+  return { ...engineAt(dockerHost), own: true, stop: () => child.stop() }
 }
 
-function engine(dockerHost: string, own: boolean, stop: () => Promise<void>): LabEngine {
-  return { dockerHost, own, stop, docker: (...args) => command('docker', args, { DOCKER_HOST: dockerHost }) }
+/** The engine behind an address. */
+export function engineAt(dockerHost: string): Engine {
+  return { dockerHost, docker: (...args) => command('docker', args, { DOCKER_HOST: dockerHost }) }
 }
 
 async function answers(dockerHost: string): Promise<boolean> {

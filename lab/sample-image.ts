@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { command } from './command.ts'
-import type { LabEngine } from './engine.ts'
+import type { Engine } from './engine.ts'
 
 /** What a sample image does when it runs. */
 export type Behavior =
@@ -27,7 +27,7 @@ const COMMANDS: Record<Behavior, string[]> = {
  *
  * @returns Its id.
  */
-export async function makeImage(engine: LabEngine, reference: string, version: string, behavior: Behavior = 'serve'): Promise<string> {
+export async function makeImage(engine: Engine, reference: string, version: string, behavior: Behavior = 'serve'): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'deployer-image-'))
   try {
     mkdirSync(join(folder, 'root/bin'), { recursive: true })
@@ -45,7 +45,7 @@ export async function makeImage(engine: LabEngine, reference: string, version: s
 }
 
 /** Makes an image, pushes it, and forgets it here, so that the next pull has to bring it. @returns Its id. */
-export async function publishImage(engine: LabEngine, reference: string, version: string, behavior?: Behavior): Promise<string> {
+export async function publishImage(engine: Engine, reference: string, version: string, behavior?: Behavior): Promise<string> {
   const former = await engine.docker('image', 'inspect', '--format', '{{.Id}}', reference).catch(() => '')
   const id = await makeImage(engine, reference, version, behavior)
   await engine.docker('push', '--quiet', reference)

@@ -3,13 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { command } from './command.ts'
-import type { LabEngine } from './engine.ts'
+import type { Engine } from './engine.ts'
 import { freePort } from './free-port.ts'
 import { startService, type Service } from './service.ts'
 import { until } from './until.ts'
 
 /** A stack of the lab's. */
 export interface LabStack {
+  /** Its own name with something random behind it, since the engine may be a developer's. */
   name: string
   dir: string
   /** The address at which its service `web` answers, where it has a port. */
@@ -39,8 +40,9 @@ export function webFile(image: string, more = ''): (port: number) => string {
   return (port) => `services:\n  web:\n    image: ${image}\n    init: true\n    ports: ["127.0.0.1:${port}:8080"]\n${more}`
 }
 
-export function createWorld(engine: Pick<LabEngine, 'dockerHost'>): World {
+export function createWorld(engine: Engine): World {
   const root = mkdtempSync(join(tmpdir(), 'deployer-stacks-'))
+  const suffix = randomBytes(3).toString('hex')
   const secret = randomBytes(24).toString('hex')
   const stacks: LabStack[] = []
   const services: Service[] = []
@@ -51,13 +53,14 @@ export function createWorld(engine: Pick<LabEngine, 'dockerHost'>): World {
     DOCKER_HOST: engine.dockerHost,
     RATE_LIMIT_PER_MIN: '0',
     READ_RATE_LIMIT_PER_MIN: '0',
-    WORKER_NAME: `lab-${randomBytes(3).toString('hex')}`,
+    WORKER_NAME: `lab-${suffix}`,
   }
   return {
     root,
     secret,
     settings,
-    async addStack(name, composeFile, files = {}) {
+    async addStack(base, composeFile, files = {}) {
+      const name = `${base}-${suffix}`
       const dir = join(root, name)
       const port = await freePort()
       const compose = (...args: string[]) => command('docker', ['compose', ...args], { DOCKER_HOST: engine.dockerHost, PWD: dir }, dir)

@@ -5,6 +5,7 @@ import { connectRedis, FAIL_FAST, PATIENT } from '@deployer/shared/connect-redis
 import { INVENTORY_CHANNEL } from '@deployer/shared/inventory'
 import { JOB_CHANNEL } from '@deployer/shared/job-stream'
 import { createLogger } from '@deployer/shared/logger'
+import { settleWithin } from '@deployer/shared/settle-within'
 import { secretValues, SettingsError, type Settings } from '@deployer/shared/settings'
 import { createApp } from './create-app.ts'
 import { createClientAddress } from './gates/client-address.ts'
@@ -67,7 +68,7 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
     server.close()
     await closed
     inventory.stop()
-    await queue.close()
+    await settleWithin(1000, queue.close())
     subscriber.disconnect()
     redis.disconnect()
     logger.info({ event: 'api_stopped' }, 'api stopped')

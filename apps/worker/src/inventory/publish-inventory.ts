@@ -10,6 +10,7 @@ import {
   type InventoryStack,
 } from '@deployer/shared/inventory'
 import type { Logger } from '@deployer/shared/logger'
+import { settleWithin } from '@deployer/shared/settle-within'
 import { version } from '@deployer/shared/version'
 import type { Container, Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
@@ -22,6 +23,8 @@ import { watchContainers } from './watch-containers.ts'
 const LOOK_INTERVAL = 1000
 /** The inventory is written again this often, even unchanged: Redis may have lost it. */
 const REPEAT_AFTER = 60_000
+/** Milliseconds that a stop waits for Redis. */
+const GOODBYE = 1000
 
 /**
  * Tells Redis what stacks this host has and that it lives, until it is stopped.
@@ -73,9 +76,8 @@ export async function publishInventory(
   return async () => {
     timers.forEach((timer) => clearInterval(timer))
     await stopWatching()
-    await updating
-    await redis.zrem(HEARTBEATS_KEY, member)
-    await redis.publish(INVENTORY_CHANNEL, host)
+    await settleWithin(GOODBYE, updating)
+    await settleWithin(GOODBYE, redis.multi().zrem(HEARTBEATS_KEY, member).publish(INVENTORY_CHANNEL, host).exec())
   }
 }
 

@@ -1,6 +1,7 @@
 import { Queue, WaitingError, Worker, type Job as QueuedJob } from 'bullmq'
 import { encodeJobNews, JOB_CHANNEL } from '@deployer/shared/job-stream'
 import { KEY_PREFIX, parseQueueName, QUEUES_KEY, queueName } from '@deployer/shared/queue'
+import { settleWithin } from '@deployer/shared/settle-within'
 import { JobAborted, runJob, type JobTools } from './run-job.ts'
 import type { Slots } from './slots.ts'
 
@@ -11,6 +12,9 @@ import type { Slots } from './slots.ts'
 const TIMES = { lockDuration: 6000, stalledInterval: 2000 }
 /** Ends of a worker are counted by the run record; BullMQ's own limit must not come first. */
 const MOST_STALLS = 20
+
+/** Milliseconds that a stop waits for Redis once no deploy is running. */
+const GOODBYE = 2000
 
 /** The queues of this host's stacks. */
 export interface StackQueues {
@@ -31,7 +35,7 @@ class Stopping extends Error {}
 export function createStackQueues(tools: JobTools, slots: Slots): StackQueues {
   const { redis, logger, host } = tools
   const workers = new Map<string, Worker>()
-  const running = new Map<string, AbortController>()
+  const running = new Map<string, { abort: AbortController; ended: Promise<unknown> }>()
   const stopping = new AbortController()
 
   async function processJob(stack: string, job: QueuedJob, token: string | undefined, lost: AbortSignal | undefined) {
@@ -47,11 +51,11 @@ export function createStackQueues(tools: JobTools, slots: Slots): StackQueues {
     const abort = new AbortController()
     const onLost = () => abort.abort(new JobAborted('lost'))
     lost?.addEventListener('abort', onLost, { once: true })
-    running.set(job.id ?? '', abort)
+    // From here on a request makes a job of its own: this one may already have passed what the request is about.
+    const ended = job.removeDeduplicationKey().then(() => runJob(job, stack, tools, abort))
+    running.set(job.id ?? '', { abort, ended: ended.catch(() => undefined) })
     try {
-      // From here on a request makes a job of its own: this one may already have passed what the request is about.
-      await job.removeDeduplicationKey()
-      return await runJob(job, stack, tools, abort)
+      return await ended
     } finally {
       running.delete(job.id ?? '')
       lost?.removeEventListener('abort', onLost)
@@ -98,11 +102,13 @@ export function createStackQueues(tools: JobTools, slots: Slots): StackQueues {
       }
     },
     cancel(jobId) {
-      running.get(jobId)?.abort(new JobAborted('canceled'))
+      running.get(jobId)?.abort.abort(new JobAborted('canceled'))
     },
     async stop() {
       stopping.abort(new Stopping())
-      await Promise.all([...workers.values()].map((worker) => worker.close()))
+      const closing = Promise.all([...workers.values()].map((worker) => worker.close()))
+      await Promise.all(running.values().map(({ ended }) => ended))
+      await settleWithin(GOODBYE, closing)
     },
   }
 }

@@ -8,19 +8,18 @@ const NO_SECRETS = new Set(['true', 'false', 'null', 'none', 'latest', 'producti
 
 /**
  * The values of a stack that no output may show: all of its `.env`, and what its services get under a name that says secret.
- * What names a stack, a service or an image is no secret: `docker ps` shows it.
+ * The names of stack, project and services are no secrets: every answer shows them.
  *
  * @param project The resolved compose file, as soon as it is known.
  */
 export function stackSecrets(stack: string, dotEnv: Record<string, string>, project: ComposeProject | null): string[] {
   const services = Object.entries(project?.services ?? {})
   const open = [stack, project?.name ?? '', ...services.map(([name]) => name)]
-  const images = services.map(([, service]) => service.image)
   const named = services.flatMap(([, service]) => Object.entries(service.environment).filter(([name]) => SAYS_SECRET.test(name)))
   return [...Object.entries(dotEnv), ...named]
     .filter(([name, value]) => isSecret(name, value))
     .map(([, value]) => value)
-    .filter((value) => !open.includes(value) && !images.some((image) => image.includes(value)))
+    .filter((value) => !open.includes(value))
 }
 
 function isSecret(name: string, value: string): boolean {

@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startChild, type Child } from './child.ts'
+import { command } from './command.ts'
+import { freePort } from './free-port.ts'
+import { until } from './until.ts'
+
+/** A Redis on the loopback address that can be killed and started again with its data. */
+export interface LabRedis {
+  url: string
+  /** One command, its answer as redis-cli prints it. */
+  cli(...args: string[]): Promise<string>
+  start(): Promise<void>
+  stop(signal?: NodeJS.Signals): Promise<void>
+  /** Freezes it: it takes connections and answers nothing. */
+  signal(signal: NodeJS.Signals): void
+  close(): Promise<void>
+}
+
+export async function startRedis(): Promise<LabRedis> {
+  const folder = mkdtempSync(join(tmpdir(), 'deployer-lab-redis-'))
+  const port = String(await freePort())
+  let child: Child | undefined
+  const cli = (...args: string[]) => command('redis-cli', ['-p', port, ...args])
+  const redis: LabRedis = {
+    url: `redis://127.0.0.1:${port}`,
+    cli,
+    async start() {
+      const persistence = ['--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
+      child = startChild('redis-server', ['--bind', '127.0.0.1', '--port', port, ...persistence], { PATH: process.env['PATH'] })
+      await until('Redis', async () => (await cli('ping')).trim() === 'PONG')
+    },
+    async stop(signal = 'SIGTERM') {
+      await child?.stop(signal)
+    },
+    signal(signal) {
+      child?.process.kill(signal)
+    },
+    async close() {
+      child?.process.kill('SIGCONT')
+      await child?.stop('SIGKILL')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+  await redis.start()
+  return redis
+}
