@@ -85,6 +85,10 @@ export function createWorld(engine: Engine): World {
     async close() {
       await Promise.all(services.map((service) => service.stop().catch(() => undefined)))
       await Promise.all(stacks.map((stack) => stack.compose('down', '-t', '0', '-v', '--remove-orphans').catch(() => undefined)))
+      const kept = (
+        await engine.docker('images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=deployer-former/*-${suffix}/*`)
+      ).split('\n')
+      for (const reference of kept.filter(Boolean)) await engine.docker('rmi', reference).catch(() => undefined)
       rmSync(root, { recursive: true, force: true })
     },
   }

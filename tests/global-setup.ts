@@ -16,6 +16,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('dockerHost', engine.dockerHost)
   project.provide('registry', registry.address)
   return async () => {
+    const images = (await engine.docker('images', '--quiet', '--filter', `reference=${registry.address}/*`)).split('\n')
+    for (const id of new Set(images.filter(Boolean))) await engine.docker('rmi', '--force', id).catch(() => undefined)
     await registry.stop()
     await engine.stop()
   }

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import {
   HEARTBEAT_EXPIRY,
@@ -23,6 +26,8 @@ import { watchContainers } from './watch-containers.ts'
 const LOOK_INTERVAL = 1000
 /** The inventory is written again this often, even unchanged: Redis may have lost it. */
 const REPEAT_AFTER = 60_000
+/** Touched at each heartbeat that has reached Redis, for the image's health check. */
+const HEARTBEAT_FILE = join(tmpdir(), 'deployer-worker-alive')
 /** Milliseconds that a stop waits for Redis. */
 const GOODBYE = 1000
 
@@ -62,6 +67,7 @@ export async function publishInventory(
     const now = Date.now()
     await redis.zadd(HEARTBEATS_KEY, now, member)
     await redis.zremrangebyscore(HEARTBEATS_KEY, '-inf', now - 100 * HEARTBEAT_EXPIRY)
+    await writeFile(HEARTBEAT_FILE, '')
   }
   const stopWatching = watchContainers(engine, logger, (list) => {
     containers = list

@@ -1,0 +1,31 @@
+# Two stages: the first brings everything from Debian and the npm registry and picks what runs, the second has nothing else:
+# no shell, no package manager. What takes the room is said in ARCHITECTURE.md.
+FROM node:26-trixie-slim AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends binutils ca-certificates docker-compose redis-server tini util-linux \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY apps/api/package.json apps/api/
+COPY apps/worker/package.json apps/worker/
+COPY packages/shared/package.json packages/shared/
+RUN npx -y pnpm@12 install --prod --frozen-lockfile \
+ && find node_modules -type f \( -name '*.map' -o -name '*.md' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+COPY apps apps
+COPY packages packages
+COPY launcher launcher
+COPY docker/collect-files.sh /tmp/
+RUN sh /tmp/collect-files.sh /rootfs
+
+FROM scratch
+COPY --from=build /rootfs /
+WORKDIR /app
+ENV PATH=/usr/local/bin:/usr/bin \
+    HOME=/root \
+    NODE_ENV=production \
+    NODE_COMPILE_CACHE=/tmp/node-compile-cache \
+    DATA_DIR=/data
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["node", "launcher/health.ts", "all"]
+ENTRYPOINT ["tini", "--", "node", "launcher/main.ts"]
+CMD ["all"]

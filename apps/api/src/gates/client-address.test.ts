@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { createClientAddress, limitKey } from './client-address.ts'
+
+const request = (remoteAddress: string, headers: Record<string, string> = {}) =>
+  ({ socket: { remoteAddress }, headers }) as unknown as IncomingMessage
+const address = createClientAddress(['10.0.0.0/8', '2001:db8::1'])
+
+describe('the client address', () => {
+  it.each([
+    ['the connection itself', '203.0.113.9', {}, '203.0.113.9'],
+    ['not what a stranger says', '203.0.113.9', { 'x-forwarded-for': '1.1.1.1', 'cf-connecting-ip': '2.2.2.2' }, '203.0.113.9'],
+    ['the last hop before the proxies', '10.0.0.1', { 'x-forwarded-for': '6.6.6.6, 198.51.100.7, 10.0.0.2' }, '198.51.100.7'],
+    [
+      "Cloudflare's, from a trusted proxy",
+      '10.0.0.1',
+      { 'cf-connecting-ip': '198.51.100.8', 'x-forwarded-for': '1.1.1.1' },
+      '198.51.100.8',
+    ],
+    ['the proxy, when the header is nonsense', '10.0.0.1', { 'x-forwarded-for': 'nonsense' }, '10.0.0.1'],
+    ['the hop after nonsense', '10.0.0.1', { 'x-forwarded-for': '<script>, 10.0.0.3' }, '10.0.0.3'],
+    ['an IPv4 address on an IPv6 socket', '::ffff:10.0.0.1', { 'x-forwarded-for': '198.51.100.7' }, '198.51.100.7'],
+    ['over IPv6', '2001:db8::1', { 'x-forwarded-for': '2001:db8:1::5' }, '2001:db8:1::5'],
+  ])('is %s', (_, peer, headers, expected) => {
+    expect(address(request(peer, headers as Record<string, string>))).toBe(expected)
+  })
+
+  it('counts an IPv6 subscriber once', () => {
+    expect(limitKey('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1:2::/64')
+    expect(limitKey('2001:db8:1:2::9')).toBe(limitKey('2001:db8:1:2:ffff::1'))
+    expect(limitKey('::1')).toBe('0:0:0:0::/64')
+    expect(limitKey('198.51.100.7')).toBe('198.51.100.7')
+  })
+})

@@ -1,0 +1,74 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { loadSettings, secretValues, SettingsError, type Role } from './settings.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'deployer-settings-'))
+const good = { DEPLOY_SECRET: 'a-real-one', STACKS_ROOT: folder }
+
+function refusal(env: Record<string, string>, role: Role = 'all'): string {
+  try {
+    loadSettings(env, role)
+  } catch (error) {
+    expect(error).toBeInstanceOf(SettingsError)
+    expect((error as SettingsError).exitCode).toBe(78)
+    return (error as SettingsError).message
+  }
+  throw new Error('not refused')
+}
+
+describe('loadSettings', () => {
+  it('fills in the defaults, and takes an empty variable for an unset one', () => {
+    expect(loadSettings({ ...good, PORT: '' }, 'all')).toMatchObject({
+      PORT: 8080,
+      HOST: '0.0.0.0',
+      ROLLBACK: true,
+      DEFAULT_WAIT: false,
+      TRUSTED_PROXIES: [],
+    })
+  })
+
+  it.each([
+    ['PORT', 'abc', /whole number/],
+    ['PORT', '70000', /0 to 65535/],
+    ['PULL_TIMEOUT', '-1', /whole number/],
+    ['ROLLBACK', 'maybe', /"true" or "false"/],
+    ['TRUSTED_PROXIES', '10.0.0.0/8,nonsense', /CIDR/],
+    ['LOG_LEVEL', 'loud', /trace/],
+    ['WORKER_NAME', 'a b', /host name/],
+  ])('names %s when it is "%s", and says what it wants', (name, value, wants) => {
+    const message = refusal({ ...good, [name]: value })
+    expect(message).toContain(name)
+    expect(message).toContain(value)
+    expect(message).toMatch(wants)
+  })
+
+  it('shows no secret value, not even a wrong one', () => {
+    expect(refusal({ ...good, REDIS_URL: 'http://user:hunter2@host' })).not.toContain('hunter2')
+  })
+
+  it.each(['', '  ', 'change-me', 'CHANGEME', 'your-secret'])('does not start the API with the secret "%s"', (secret) => {
+    expect(refusal({ STACKS_ROOT: folder, DEPLOY_SECRET: secret })).toContain('DEPLOY_SECRET')
+  })
+
+  it('lets the worker start without a secret, and not without its folder', () => {
+    expect(loadSettings({ STACKS_ROOT: folder }, 'worker').DEPLOY_SECRET).toBeUndefined()
+    expect(refusal({ STACKS_ROOT: '/nowhere/at/all' }, 'worker')).toMatch(/STACKS_ROOT.*missing/)
+    expect(loadSettings({ DEPLOY_SECRET: 'x', STACKS_ROOT: '/nowhere/at/all' }, 'api').PORT).toBe(8080)
+  })
+
+  it('reads secrets from files, without the line end', () => {
+    const file = join(folder, 'secret')
+    writeFileSync(file, 'from-a-file\n')
+    const settings = loadSettings({ STACKS_ROOT: folder, DEPLOY_SECRET_FILE: file }, 'all')
+    expect(settings.DEPLOY_SECRET).toBe('from-a-file')
+    expect(refusal({ ...good, DEPLOY_SECRET_FILE: file })).toContain('DEPLOY_SECRET_FILE')
+    expect(refusal({ STACKS_ROOT: folder, DEPLOY_SECRET_FILE: '/not/there' })).toContain('ENOENT')
+  })
+
+  it('knows its secrets by value', () => {
+    const settings = loadSettings({ ...good, REDIS_URL: 'redis://user:p%40ss@host' }, 'all')
+    expect(secretValues(settings)).toEqual(['a-real-one', 'p%40ss', 'p@ss'])
+  })
+})

@@ -1,0 +1,165 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createClient, type Client } from '../../lab/client.ts'
+import { command } from '../../lab/command.ts'
+import { buildDeployerImage, DEPLOYER_IMAGE } from '../../lab/deployer-image.ts'
+import { freePort } from '../../lab/free-port.ts'
+import { publishImage } from '../../lab/sample-image.ts'
+import { until } from '../../lab/until.ts'
+import { untilPage, webFile } from '../../lab/world.ts'
+import { engine, registry, useWorld } from '../support.ts'
+
+const repository = join(import.meta.dirname, '../..')
+const world = useWorld()
+const image = (name: string) => `${registry}/image-${name}:latest`
+const socket = engine.dockerHost.replace('unix://', '')
+
+beforeAll(() => buildDeployerImage(engine), 400_000)
+
+async function deploy(client: Client, stack: string) {
+  return until('the stack to be known', async () => {
+    const answer = await client.plain('POST', `/deploy/${stack}?wait=true`, stack)
+    return answer.status === 404 ? null : answer
+  })
+}
+
+describe("the project's own docker-compose.yml", () => {
+  const project = `deployer-${world.settings['WORKER_NAME']}`
+  const envFile = join(world.root, '.env')
+  const compose = (...args: string[]) =>
+    command('docker', ['compose', '-p', project, '--env-file', envFile, ...args], { DOCKER_HOST: engine.dockerHost }, repository)
+  const inspect = async (service: string) => {
+    const id = (await compose('ps', '-q', service)).trim()
+    return JSON.parse(await engine.docker('inspect', id))[0]
+  }
+  afterAll(() => compose('down', '-v', '-t', '5').catch(() => undefined))
+
+  it('deploys a stack, with the hardening in force', async () => {
+    const port = await freePort()
+    mkdirSync(world.root, { recursive: true })
+    const settings = {
+      DEPLOY_SECRET: world.secret,
+      STACKS_ROOT: world.root,
+      DOCKER_SOCKET: socket,
+      PORT: String(port),
+      WORKER_NAME: 'prod',
+      RATE_LIMIT_PER_MIN: '0',
+    }
+    writeFileSync(
+      envFile,
+      Object.entries(settings)
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+    )
+    await publishImage(engine, image('prod'), 'v1')
+    const stack = await world.addStack('prod', webFile(image('prod'), '    volumes: ["./data:/data"]\n'))
+    await stack.compose('up', '-d')
+    await compose('up', '-d', '--wait')
+    const client = createClient(`http://127.0.0.1:${port}`, world.secret)
+    await until('readiness', async () => (await client.raw('GET', '/ready')).status === 200)
+    await publishImage(engine, image('prod'), 'v2')
+    const answer = await deploy(client, stack.name)
+    expect(answer.body).toMatchObject({ ok: true, host: 'prod', changes: [{ service: 'web' }] })
+    await untilPage(stack, 'v2')
+
+    const [redis, api, worker] = await Promise.all(['redis', 'api', 'worker'].map(inspect))
+    for (const container of [redis, api, worker]) {
+      expect(container.HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'] })
+      expect(container.HostConfig.RestartPolicy.Name).toBe('unless-stopped')
+      expect(container.HostConfig.LogConfig.Config['max-size']).toBe('10m')
+      expect(container.State.Health.Status).toBe('healthy')
+      expect(container.HostConfig.Privileged).toBe(false)
+    }
+    expect(redis.HostConfig.PortBindings).toEqual({})
+    expect(api.Config.User).toBe('65532:65532')
+    expect(api.Mounts).toEqual([])
+    expect(worker.HostConfig.PortBindings).toEqual({})
+    expect(worker.Mounts.map((mount: any) => mount.Destination).sort()).toEqual([world.root, '/var/run/docker.sock'].sort())
+    expect(worker.Config.Env.some((entry: string) => entry.includes(world.secret))).toBe(false)
+
+    // Looked at from inside: not what was asked for, but what is.
+    const inside = `const fs = require('fs'); const s = fs.readFileSync('/proc/self/status', 'utf8'); let write = 'ok'; try { fs.writeFileSync('/app/x', '') } catch (e) { write = e.code }
+      console.log(JSON.stringify({ uid: process.getuid(), caps: /CapEff:\\s*(\\S+)/.exec(s)[1], nnp: /NoNewPrivs:\\s*(\\d)/.exec(s)[1], socket: fs.existsSync('/var/run/docker.sock'), stacks: fs.existsSync(${JSON.stringify(world.root)}), write }))`
+    const seen = JSON.parse(await compose('exec', '-T', 'api', 'node', '-e', inside))
+    expect(seen).toEqual({ uid: 65532, caps: '0000000000000000', nnp: '1', socket: false, stacks: false, write: 'EROFS' })
+    // Who has no password can do nothing but ping; the API's user has no administration.
+    const redisCli = (...args: string[]) => compose('exec', '-T', 'redis', 'redis-cli', ...args)
+    expect(await redisCli('ping')).toBe('PONG\n')
+    expect(await redisCli('keys', '*')).toContain('NOPERM')
+    for (const command of [['config', 'get', 'dir'], ['flushall'], ['acl', 'list'], ['get', 'other:key']]) {
+      expect(await redisCli('--user', 'api', '--pass', 'deployer-api', '--no-auth-warning', ...command)).toContain('NOPERM')
+    }
+  })
+})
+
+describe('the image', () => {
+  const started: string[] = []
+  afterAll(async () => {
+    for (const name of started) await engine.docker('rm', '-f', '-v', name).catch(() => undefined)
+  })
+
+  /** Runs the default role beside the engine's socket. */
+  async function runAll(name: string, more: string[], stacksRoot: string) {
+    const port = await freePort()
+    const container = `${name}-${world.settings['WORKER_NAME']}`
+    started.push(container)
+    const env = { DEPLOY_SECRET: world.secret, STACKS_ROOT: stacksRoot, RATE_LIMIT_PER_MIN: '0', WORKER_NAME: name }
+    const settings = Object.entries(env).flatMap(([key, value]) => ['-e', `${key}=${value}`])
+    const args = ['-p', `127.0.0.1:${port}:8080`, '-v', `${socket}:/var/run/docker.sock`, ...settings, ...more]
+    await engine.docker('run', '-d', '--name', container, ...args, DEPLOYER_IMAGE)
+    const client = createClient(`http://127.0.0.1:${port}`, world.secret)
+    await until('readiness', async () => (await client.raw('GET', '/ready')).status === 200)
+    return { client, container }
+  }
+
+  it('does everything in one container, and knows its jobs after a restart', async () => {
+    const stack = await world.addStack('single', webFile(image('single')))
+    await publishImage(engine, image('single'), 'v1')
+    await stack.compose('up', '-d')
+    const { client, container } = await runAll('single', ['-v', `${world.root}:${world.root}`], world.root)
+    const { body } = await deploy(client, stack.name)
+    expect(body).toMatchObject({ ok: true, host: 'single' })
+    await engine.docker('restart', container)
+    const again = await until('the job', async () => {
+      const answer = await client.plain('GET', `/jobs/${body.job_id}`, body.job_id)
+      return answer.status === 200 ? answer : null
+    })
+    expect(again.body).toMatchObject({ job_id: body.job_id, ok: true })
+  })
+
+  it('keeps the data of a stack although the folder is mounted at another path', async () => {
+    const stack = await world.addStack('moved', webFile(image('moved'), '    volumes: ["./data:/data"]\n'), { 'data/precious': 'kept' })
+    await publishImage(engine, image('moved'), 'v1')
+    await stack.compose('up', '-d')
+    const before = await stack.containers()
+    const { client } = await runAll('moved', ['-v', `${world.root}:/stacks`], '/stacks')
+    expect((await deploy(client, stack.name)).body).toMatchObject({ ok: true, changes: [] })
+    expect(await stack.containers()).toEqual(before)
+    await publishImage(engine, image('moved'), 'v2')
+    expect((await deploy(client, stack.name)).body).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+    const kept = await stack.compose('exec', '-T', 'web', '/bin/busybox', 'cat', '/data/precious')
+    expect(kept).toBe('kept')
+  })
+
+  it('refuses where the path of the host cannot be had, and says which mount to use', async () => {
+    await publishImage(engine, image('refused'), 'v1')
+    const stack = await world.addStack('refused', webFile(image('refused')))
+    await stack.compose('up', '-d')
+    const { client } = await runAll(
+      'refused',
+      ['-v', `${world.root}:/stacks`, '--read-only', '-v', '/data', '--tmpfs', '/scratch:mode=1777', '-e', 'TMPDIR=/scratch'],
+      '/stacks',
+    )
+    const { status, body } = await deploy(client, stack.name)
+    expect([status, body.code]).toEqual([409, 'path_mismatch'])
+    expect(body.detail).toContain(`-v ${world.root}:${world.root}`)
+  })
+
+  it('refuses a folder that is on no mount', async () => {
+    const { client } = await runAll('unmounted', [], '/app')
+    await until('the stack', async () => (await client.plain('GET', '/stacks', 'stacks')).body.stacks.length > 0)
+    const { status, body } = await deploy(client, 'apps')
+    expect([status, body.code]).toEqual([409, 'path_mismatch'])
+  })
+})
