@@ -84,13 +84,15 @@ async function deploy(service: Service, stack: LabStack): Promise<Job> {
   let seen = 0
   return until('the end of the job', async () => {
     const { body: job } = await service.client.plain<Job>('GET', accepted.body.status_url, accepted.body.job_id)
-    if (job.state !== state) tell(`   GET  ${accepted.body.status_url} → ${job.state}`)
+    const news = job.state === state ? [] : [`   GET  ${accepted.body.status_url} → ${job.state}`]
+    if (job.ok === null) news.splice(0).forEach(tell)
     state = job.state
     for (const step of job.steps.slice(seen)) {
       tell(`        ${step.ok ? '✓' : '✗'} ${step.name.padEnd(8)} ${`${step.duration_ms} ms`.padStart(8)}`)
       if (!step.ok) for (const line of step.tail.trimEnd().split('\n')) tell(`            ${line}`)
     }
     seen = job.steps.length
+    news.forEach(tell)
     return job.ok === null ? null : job
   })
 }

@@ -121,7 +121,7 @@ describe('bad requests', () => {
     const answer = await client.raw('POST', '/deploy', { 'X-Signature': hmac(world.secret, body) }, body)
     expect([answer.status, answer.body.code]).toEqual([413, 'body_too_large'])
     const stream = new ReadableStream({ start: (controller) => (controller.enqueue(new TextEncoder().encode(body)), controller.close()) })
-    const chunked = await fetch(`${client.url}/deploy`, { method: 'POST', body: stream, duplex: 'half' } as RequestInit)
+    const chunked = await fetch(`${client.url}/deploy`, { method: 'POST', body: stream, duplex: 'half' })
     expect(chunked.status).toBe(413)
   })
 

@@ -24,12 +24,12 @@ describe('two workers of one host', () => {
     const watch = watchCompose([stack.dir])
     const queue = `deployer:${stack.name}@${world.settings.WORKER_NAME}`
     let mostWaiting = 0
-    let counting = true
+    const counting = new AbortController()
     const counted = (async () => {
-      while (counting) mostWaiting = Math.max(mostWaiting, Number(await redis.cli('llen', `${queue}:wait`)))
+      while (!counting.signal.aborted) mostWaiting = Math.max(mostWaiting, Number(await redis.cli('llen', `${queue}:wait`)))
     })()
     const answers = await Promise.all(Array.from({ length: 50 }, () => client.plain('POST', `/deploy/${stack.name}?wait=true`, stack.name)))
-    counting = false
+    counting.abort()
     await counted
     watch.stop()
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200))

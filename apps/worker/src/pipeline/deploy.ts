@@ -110,7 +110,7 @@ async function verifyFresh(input: DeployInput, project: ComposeProject, containe
   const verified = await runStep(input.steps, 'verify', input.limits.healthTimeout, async (context) => {
     const end = await verify(input.engine, project.name, fresh, context)
     if (end.failed) {
-      fault = `${end.failed.service} is not healthy`
+      fault = `${end.failed.service} ${end.failed.says}`
       await logLastLines(input.engine, end.failed, context)
     }
     return end

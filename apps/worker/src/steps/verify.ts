@@ -10,7 +10,7 @@ const LOOK_AGAIN = 2000
 type Verdict = { ok: true; says: string } | { ok: false; says: string } | { ok: null; wait: number; says: string }
 
 /** A step's end, and which container was at fault. */
-export type VerifyEnd = StepEnd & { failed: ContainerHealth | null }
+export type VerifyEnd = StepEnd & { failed: { id: string; service: string; says: string } | null }
 
 /**
  * Waits until each container is proven healthy, or one is proven not to be. Led by the engine's events.
@@ -34,7 +34,9 @@ export async function verify(engine: Engine, project: string, containers: Contai
         const line = `${container.service} ${verdict.says}`
         if (!said.has(`${container.id} ${line}`)) context.log(line)
         said.add(`${container.id} ${line}`)
-        if (verdict.ok === false) return { ok: false, exitCode: null, failed: health }
+        if (verdict.ok === false) {
+          return { ok: false, exitCode: null, failed: { id: container.id, service: container.service, says: verdict.says } }
+        }
         if (verdict.ok === null) {
           pause = Math.min(pause, verdict.wait)
           undecided.push(container)
