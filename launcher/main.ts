@@ -7,7 +7,12 @@ interface App {
 }
 
 /** The entry point of every app, loaded by the name of its role: the one place that knows them all. */
-const ENTRY = { worker: '../apps/worker/src/main.ts', api: '../apps/api/src/main.ts' } as const
+const ENTRY = {
+  worker: '../apps/worker/src/main.ts',
+  api: '../apps/api/src/main.ts',
+  // Started by a worker for the stack that it is part of; needs no Redis.
+  helper: '../apps/worker/src/helper.ts',
+} as const
 
 const stops: (() => Promise<void>)[] = []
 let stopping: Promise<void> | undefined
@@ -24,6 +29,10 @@ async function run(role: string): Promise<void> {
   if (!isRole(role)) {
     throw new SettingsError(`The role is "${role}", but must be api, worker or all.`)
   }
+  if (role === 'helper') {
+    await ((await import(ENTRY.helper)) as App).start(loadSettings(process.env, 'worker') as Settings & { REDIS_URL: string }, process.env)
+    return exitWith(0)
+  }
   const settings = loadSettings(process.env, role)
   const url = settings.REDIS_URL ?? (await bringRedis(role, settings))
   const names: (keyof typeof ENTRY)[] = role === 'all' ? ['worker', 'api'] : [role]
@@ -33,7 +42,7 @@ async function run(role: string): Promise<void> {
   }
 }
 
-function isRole(role: string): role is Role {
+function isRole(role: string): role is Role | 'helper' {
   return role === 'all' || role in ENTRY
 }
 

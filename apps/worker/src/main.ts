@@ -1,13 +1,12 @@
 import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
 import { createLogger } from '@deployer/shared/logger'
-import { secretValues, SettingsError, type Settings } from '@deployer/shared/settings'
-import { createCompose, findCompose } from './adapters/compose-cli.ts'
-import { createEngine } from './adapters/engine-api.ts'
+import { secretValues, type Settings } from '@deployer/shared/settings'
+import { connectEngine } from './connect-engine.ts'
+import { deployLimits, helperEnv } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
 import { createSlots } from './queue/slots.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
-import { findHostRoot } from './stacks/find-host-root.ts'
 
 /**
  * Starts a worker: the part that touches the host.
@@ -18,13 +17,8 @@ import { findHostRoot } from './stacks/find-host-root.ts'
 export async function start(settings: Settings & { REDIS_URL: string }, env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
   const secrets = secretValues(settings)
   const logger = createLogger(settings.LOG_LEVEL, 'worker', secrets)
-  const program = findCompose(env)
-  if (program === null) {
-    throw new SettingsError('The Docker Compose plugin was not found. Install it: https://docs.docker.com/compose/install/linux/')
-  }
-  const engine = createEngine(env['DOCKER_HOST'] || 'unix:///var/run/docker.sock')
+  const { engine, compose, root, container, dockerHost } = await connectEngine(settings, env)
   const host = settings.WORKER_NAME
-  const root = await findHostRoot(settings.STACKS_ROOT, settings.HOST_STACKS_ROOT, engine)
   if (root.problem !== null) logger.error({ event: 'stacks_root_problem' }, root.problem)
   const redis = connectRedis(settings.REDIS_URL, 'worker', logger, PATIENT)
   const subscriber = connectRedis(settings.REDIS_URL, 'worker-news', logger, PATIENT)
@@ -36,15 +30,9 @@ export async function start(settings: Settings & { REDIS_URL: string }, env: Nod
       root,
       host,
       secrets,
-      compose: createCompose(program, env),
-      limits: {
-        statusTimeout: settings.STATUS_TIMEOUT,
-        configTimeout: settings.CONFIG_TIMEOUT,
-        pullTimeout: settings.PULL_TIMEOUT,
-        upTimeout: settings.UP_TIMEOUT,
-        healthTimeout: settings.HEALTH_TIMEOUT,
-        rollback: settings.ROLLBACK,
-      },
+      compose,
+      limits: deployLimits(settings),
+      self: container === null ? null : { container, engineByNetwork: dockerHost.startsWith('tcp:'), env: helperEnv(settings, env) },
       retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
       searchPath: env['PATH'] ?? '',
     },

@@ -31,14 +31,35 @@ export interface Mount {
   destination: string
 }
 
+/** What a container was made from, to make another one like it. */
+export interface ContainerSpec {
+  imageId: string
+  user: string
+  capabilities: string[]
+  networks: string[]
+  mounts: Mount[]
+}
+
+/** A container that does a job in a worker's place. */
+export interface Helper {
+  id: string
+  running: boolean
+}
+
 /** The Docker Engine, as far as a deploy needs it. Every call rejects when the engine cannot be reached. */
 export interface Engine {
   /** The containers of every compose project, or of one, stopped ones included, one-off ones not. */
   listContainers(signal: AbortSignal, project?: string): Promise<Container[]>
   /** `null` when the container has gone. */
   inspect(id: string, signal: AbortSignal): Promise<ContainerHealth | null>
-  /** Where a container's folders come from on the host. */
-  mounts(id: string, signal: AbortSignal): Promise<Mount[]>
+  /** What a container was made from. */
+  spec(id: string, signal: AbortSignal): Promise<ContainerSpec>
+  /** Makes and starts a container outside of any compose project. @returns Its id. */
+  startHelper(name: string, spec: ContainerSpec, command: string[], env: string[], signal: AbortSignal): Promise<string>
+  /** A container by its name; `null` when there is none. */
+  findHelper(name: string, signal: AbortSignal): Promise<Helper | null>
+  /** Resolves when a container has ended. */
+  waitFor(id: string, signal: AbortSignal): Promise<void>
   /** The last lines of what a container said, both outputs. */
   lastLogLines(id: string, lines: number, signal: AbortSignal): Promise<string>
   /** Removes a container whatever its state. */

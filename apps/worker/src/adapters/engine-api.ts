@@ -12,8 +12,11 @@ interface ListedContainer {
 interface InspectedContainer {
   Id: string
   RestartCount: number
+  Image: string
   Mounts: { Source: string; Destination: string }[]
-  Config: { Labels: Record<string, string> }
+  NetworkSettings: { Networks: Record<string, unknown> }
+  HostConfig: { CapAdd: string[] | null }
+  Config: { Labels: Record<string, string>; User: string }
   State: { Status: string; ExitCode: number; StartedAt: string; Health?: { Status: ContainerHealth['health'] } }
 }
 
@@ -30,9 +33,42 @@ export function createEngine(dockerHost: string): Engine {
       const container = await orNull(http.json<InspectedContainer>('GET', `/containers/${id}/json`, signal))
       return container && toHealth(container)
     },
-    async mounts(id, signal) {
+    async spec(id, signal) {
       const container = await http.json<InspectedContainer>('GET', `/containers/${id}/json`, signal)
-      return container.Mounts.map(({ Source, Destination }) => ({ source: Source, destination: Destination }))
+      return {
+        imageId: container.Image,
+        user: container.Config.User,
+        capabilities: container.HostConfig.CapAdd ?? [],
+        networks: Object.keys(container.NetworkSettings.Networks),
+        mounts: container.Mounts.map(({ Source, Destination }) => ({ source: Source, destination: Destination })),
+      }
+    },
+    async startHelper(name, spec, command, env, signal) {
+      const body = {
+        Image: spec.imageId,
+        User: spec.user,
+        Cmd: command,
+        Env: env,
+        Healthcheck: { Test: ['NONE'] },
+        HostConfig: {
+          Binds: spec.mounts.map(({ source, destination }) => `${source}:${destination}`),
+          NetworkMode: spec.networks[0] ?? 'none',
+          CapDrop: ['ALL'],
+          CapAdd: spec.capabilities,
+          SecurityOpt: ['no-new-privileges:true'],
+          LogConfig: { Type: 'json-file' },
+        },
+      }
+      const { Id } = await http.json<{ Id: string }>('POST', `/containers/create?name=${name}`, signal, body)
+      await http.text('POST', `/containers/${Id}/start`, signal)
+      return Id
+    },
+    async findHelper(name, signal) {
+      const found = await orNull(http.json<InspectedContainer>('GET', `/containers/${name}/json`, signal))
+      return found && { id: found.Id, running: found.State.Status === 'running' }
+    },
+    async waitFor(id, signal) {
+      await http.text('POST', `/containers/${id}/wait`, signal)
     },
     async imageId(reference, signal) {
       return (await orNull(http.json<{ Id: string }>('GET', `/images/${encodeURIComponent(reference)}/json`, signal)))?.Id ?? null

@@ -24,9 +24,9 @@ export class EngineHttp {
     else throw new Error(`DOCKER_HOST is "${dockerHost}", but must be unix:///path or tcp://host:port.`)
   }
 
-  /** Sends a request and gives the answer's JSON, or `null` when it has none. */
-  async json<T>(method: string, path: string, signal: AbortSignal): Promise<T> {
-    const body = await this.text(method, path, signal)
+  /** Sends a request, with a JSON payload if there is one, and gives the answer's JSON, or `null` when it has none. */
+  async json<T>(method: string, path: string, signal: AbortSignal, payload?: unknown): Promise<T> {
+    const body = (await collect(await this.open(method, path, signal, payload))).toString('utf8')
     return (body ? JSON.parse(body) : null) as T
   }
 
@@ -42,11 +42,16 @@ export class EngineHttp {
   }
 
   /** Sends a request and gives the answer to be read as it comes. Rejects with {@link EngineError} unless it is a success. */
-  async open(method: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async open(method: string, path: string, signal: AbortSignal, payload?: unknown): Promise<IncomingMessage> {
+    const json = payload === undefined ? undefined : JSON.stringify(payload)
+    const headers = {
+      Host: 'docker',
+      ...(json === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) }),
+    }
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const call = request({ ...this.#target, method, path, signal, headers: { Host: 'docker' } }, resolve)
+      const call = request({ ...this.#target, method, path, signal, headers }, resolve)
       call.on('error', (cause) => reject(new Error(`The Docker Engine cannot be reached: ${cause.message}`, { cause })))
-      call.end()
+      call.end(json)
     })
     const status = response.statusCode ?? 0
     if (status >= 200 && status < 300) return response

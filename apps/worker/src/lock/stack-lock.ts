@@ -6,6 +6,7 @@ import { endOrphans } from './end-orphans.ts'
 export interface StackLock {
   /** The open folder: whoever inherits it holds the lock too. */
   fd: number
+  /** Gives it back; may be called twice. */
   release(): Promise<void>
 }
 
@@ -31,7 +32,8 @@ export async function lockStack(dir: string, searchPath: string, signal: AbortSi
     await folder.close()
     throw error
   }
-  return { fd: folder.fd, release: () => folder.close() }
+  let released: Promise<void> | undefined
+  return { fd: folder.fd, release: () => (released ??= folder.close()) }
 }
 
 /** flock(2) locks belong to the open file that parent and child share, so the lock stays when the program has ended. */

@@ -1,3 +1,4 @@
+import type { RunReport } from '@deployer/shared/job'
 import type { Redact } from '@deployer/shared/redact'
 import type { Compose, Container, Engine, StackPaths } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
@@ -37,6 +38,10 @@ export interface DeployInput {
   former: ImageIds | null
   /** Passes the point of no return, and keeps the images for a later start. Throws when the job may not go on. */
   enterApplying: (former: ImageIds) => Promise<void>
+  /** The container that this process runs in: a stack that has it cannot be updated from here. */
+  ownContainer: string | null
+  /** Lets somebody outside of the stack do the deploy; what comes back is the whole report. `null` where nobody is needed. */
+  handOver: ((former: ImageIds) => Promise<RunReport>) | null
 }
 
 /** How `up` and `verify` went. */
@@ -50,11 +55,15 @@ const LOG_LINES = 20
  *
  * @throws {Refusal} before anything is changed, and the job's abort reason when it has to stop.
  */
-export async function deploy(input: DeployInput): Promise<DeployOutcome> {
+export async function deploy(input: DeployInput): Promise<DeployOutcome | RunReport> {
   const found = await survey(input)
   if ('state' in found) return found
   const { project, containers } = found
   const before = input.former ?? Object.fromEntries(imagesByService(containers))
+  if (input.handOver && containers.some(({ id }) => id === input.ownContainer)) {
+    await input.enterApplying(before)
+    return input.handOver(before)
+  }
   if (input.action === 'rollback') return rollBackOnRequest(input, project, containers, before)
   const pulled = await runStep(input.steps, 'pull', input.limits.pullTimeout, (context) =>
     composeStep(input.compose, input.paths, input.lockFd, PULL, context),

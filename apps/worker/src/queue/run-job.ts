@@ -9,9 +9,11 @@ import { beginRun, enterApplying, saveReport, type RunFence } from '@deployer/sh
 import { lockStack } from '../lock/stack-lock.ts'
 import { deploy, type DeployLimits } from '../pipeline/deploy.ts'
 import type { DeployOutcome } from '../pipeline/outcome.ts'
+import { outcomeOf } from '../pipeline/outcome-of.ts'
 import { reportRun, type RunReporter } from '../pipeline/report-run.ts'
 import type { Compose, Engine } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
+import { awaitHelper, removeHelper, startHelper, type SelfInfo } from '../self/hand-over.ts'
 import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
 
@@ -32,6 +34,10 @@ export interface JobTools {
   /** Values of Deployer's own that no output may show. */
   secrets: string[]
   searchPath: string
+  /** How this worker could be made again as a helper; `null` outside of a container. */
+  self: SelfInfo | null
+  /** Aborted when this worker is to stop: what a helper does is left to it. */
+  stopping: AbortSignal
 }
 
 /** Why a job's signal is aborted. */
@@ -68,7 +74,9 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
   const saver = createSaver(tools, fence, abort)
   const reporter = reportRun({ save: saver.save, event: stream.add }, logger, abort.signal, tools.secrets, report?.former ?? null)
   let ended: RunReport
-  if (phase === 'canceled' || phase === 'canceling') ended = reporter.end(canceled())
+  const done = tools.self && phase === 'applying' ? await takeHelperResult(tools, jobId) : null
+  if (done) ended = reporter.end(done)
+  else if (phase === 'canceled' || phase === 'canceling') ended = reporter.end(canceled())
   else if (fence.attempt > MOST_STARTS) ended = reporter.end(gaveUp())
   else {
     const applying = async () => {
@@ -77,9 +85,10 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
       if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
     }
     logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
-    ended = reporter.end(await runDeploy(data.data.action, stack, tools, report?.former ?? null, reporter, applying, abort.signal))
+    ended = reporter.end(await runDeploy({ jobId, ...data.data }, tools, report?.former ?? null, reporter, applying, abort.signal))
   }
   await saver.last(ended)
+  if (tools.self) await removeHelper(tools.engine, jobId, tools.stopping).catch(() => undefined)
   stream.add('done', { state: ended.state })
   await stream.flush()
   const { state, code, rolled_back, started_at, finished_at } = ended
@@ -90,8 +99,7 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
 
 /** A deploy under the stack's lock; what goes wrong in it becomes an outcome. */
 async function runDeploy(
-  action: JobData['action'],
-  stack: string,
+  { jobId, stack, action }: JobData & { jobId: string },
   tools: JobTools,
   former: Record<string, string> | null,
   reporter: RunReporter,
@@ -104,6 +112,7 @@ async function runDeploy(
     }
     const paths = locateStack(tools.root, stack)
     const lock = await lockStack(paths.dir, tools.searchPath, signal)
+    const { self } = tools
     try {
       return await deploy({
         action,
@@ -119,21 +128,31 @@ async function runDeploy(
           reporter.remember(images)
           await applying()
         },
+        ownContainer: self?.container ?? null,
+        handOver:
+          self &&
+          (async (images) => {
+            await startHelper(tools.engine, self, jobId, { stack, action, former: images }, signal)
+            // The helper waits for the lock.
+            await lock.release()
+            const result = await takeHelperResult(tools, jobId)
+            if (result) return result
+            throw new Error('The helper that deployed this stack ended without a result. See the log of its container.')
+          }),
       })
     } finally {
       await lock.release()
     }
   } catch (error) {
+    if (error instanceof JobAborted && error.why === 'canceled') return canceled()
+    if (error instanceof JobAborted || tools.stopping.aborted) throw error
     return outcomeOf(error)
   }
 }
 
-function outcomeOf(error: unknown): Parameters<RunReporter['end']>[0] {
-  if (error instanceof JobAborted && error.why === 'canceled') return canceled()
-  if (error instanceof JobAborted) throw error
-  const refused = error instanceof Refusal
-  const message = error instanceof Error ? error.message : String(error)
-  return { state: 'failed', code: refused ? error.code : 'step_failed', message, changes: [], rolledBack: false }
+/** The result of a job's helper, once it has one. */
+function takeHelperResult(tools: JobTools, jobId: string): Promise<RunReport | null> {
+  return awaitHelper(tools.engine, jobId, tools.stopping)
 }
 
 function canceled(): { state: 'canceled'; code: 'canceled'; message: string } {

@@ -32,11 +32,12 @@ export interface StackQueues {
 class Stopping extends Error {}
 
 /** @param slots Limits how many stacks are deployed at the same time. */
-export function createStackQueues(tools: JobTools, slots: Slots): StackQueues {
-  const { redis, logger, host } = tools
+export function createStackQueues(common: Omit<JobTools, 'stopping'>, slots: Slots): StackQueues {
+  const { redis, logger, host } = common
   const workers = new Map<string, Worker>()
   const running = new Map<string, { abort: AbortController; ended: Promise<unknown> }>()
   const stopping = new AbortController()
+  const tools: JobTools = { ...common, stopping: stopping.signal }
 
   async function processJob(stack: string, job: QueuedJob, token: string | undefined, lost: AbortSignal | undefined) {
     const signals = lost ? [lost, stopping.signal] : [stopping.signal]
@@ -56,6 +57,11 @@ export function createStackQueues(tools: JobTools, slots: Slots): StackQueues {
     running.set(job.id ?? '', { abort, ended: ended.catch(() => undefined) })
     try {
       return await ended
+    } catch (error) {
+      // What a helper goes on with is taken up by the next worker.
+      if (error !== stopping.signal.reason) throw error
+      await job.moveToWait(token)
+      throw new WaitingError()
     } finally {
       running.delete(job.id ?? '')
       lost?.removeEventListener('abort', onLost)

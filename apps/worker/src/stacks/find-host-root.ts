@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
+import { mkdirSync, realpathSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { Engine, Mount } from '../ports.ts'
 import type { StacksRoot } from './locate-stack.ts'
@@ -9,13 +9,18 @@ import type { StacksRoot } from './locate-stack.ts'
  *
  * @param here STACKS_ROOT.
  * @param configured HOST_STACKS_ROOT, which is believed where it is set.
+ * @param container The container that this process runs in, if it runs in one.
  */
-export async function findHostRoot(here: string, configured: string | undefined, engine: Engine): Promise<StacksRoot> {
-  const container = ownContainerId()
+export async function findHostRoot(
+  here: string,
+  configured: string | undefined,
+  container: string | null,
+  engine: Engine,
+): Promise<StacksRoot> {
   if (configured === undefined && container === null) return { here, onHost: here, problem: null }
   let onHost = configured
   if (onHost === undefined && container !== null) {
-    onHost = hostPath(here, await engine.mounts(container, AbortSignal.timeout(10_000)))
+    onHost = hostPath(here, (await engine.spec(container, AbortSignal.timeout(10_000))).mounts)
     if (onHost === undefined) {
       const problem = `STACKS_ROOT (${here}) is inside of the worker's container and on no mount of the host. Mount the stacks' folder at the same path: -v /opt/stacks:/opt/stacks`
       return { here, onHost: here, problem }
@@ -23,16 +28,6 @@ export async function findHostRoot(here: string, configured: string | undefined,
   }
   const path = onHost ?? here
   return { here, onHost: path, problem: path === here ? null : linkHostPath(here, path) }
-}
-
-/** The id of the container that this process runs in, from the mount that the engine makes for its host name. */
-function ownContainerId(): string | null {
-  try {
-    const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    return /\/containers\/([0-9a-f]{64})\/hostname \/etc\/hostname /.exec(mounts)?.[1] ?? null
-  } catch {
-    return null
-  }
 }
 
 /** The host's path of a folder, by the innermost mount that it is on. */
