@@ -38,6 +38,8 @@ export interface JobTools {
   self: SelfInfo | null
   /** Aborted when this worker is to stop: what a helper does is left to it. */
   stopping: AbortSignal
+  /** The jobs whose deploy is running now; the rest of a job is bookkeeping. */
+  deploying: Set<string>
 }
 
 /** Why a job's signal is aborted. */
@@ -106,6 +108,7 @@ async function runDeploy(
   applying: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<Parameters<RunReporter['end']>[0]> {
+  tools.deploying.add(jobId)
   try {
     if (!existsSync(join(tools.root.here, stack))) {
       throw new Refusal('step_failed', `The folder of "${stack}" has been removed from ${tools.root.here}. Nothing was done.`)
@@ -147,6 +150,8 @@ async function runDeploy(
     if (error instanceof JobAborted && error.why === 'canceled') return canceled()
     if (error instanceof JobAborted || tools.stopping.aborted) throw error
     return outcomeOf(error)
+  } finally {
+    tools.deploying.delete(jobId)
   }
 }
 

@@ -1,4 +1,6 @@
 import { Queue, WaitingError, Worker, type Job as QueuedJob } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { setTimeout as delay } from 'node:timers/promises'
 import { encodeJobNews, JOB_CHANNEL } from '@deployer/shared/job-stream'
 import { KEY_PREFIX, parseQueueName, QUEUES_KEY, queueName } from '@deployer/shared/queue'
 import { settleWithin } from '@deployer/shared/settle-within'
@@ -16,6 +18,10 @@ const MOST_STALLS = 20
 /** Milliseconds that a stop waits for Redis once no deploy is running. */
 const GOODBYE = 2000
 
+/** Milliseconds that a stop waits for a Redis that is away, and between two looks. */
+const ABSENCE = 5000
+const LOOK = 100
+
 /** The queues of this host's stacks. */
 export interface StackQueues {
   /** Begins to work for a stack; for one that is known already, nothing happens. */
@@ -32,12 +38,12 @@ export interface StackQueues {
 class Stopping extends Error {}
 
 /** @param slots Limits how many stacks are deployed at the same time. */
-export function createStackQueues(common: Omit<JobTools, 'stopping'>, slots: Slots): StackQueues {
+export function createStackQueues(common: Omit<JobTools, 'stopping' | 'deploying'>, slots: Slots): StackQueues {
   const { redis, logger, host } = common
   const workers = new Map<string, Worker>()
   const running = new Map<string, { abort: AbortController; ended: Promise<unknown> }>()
   const stopping = new AbortController()
-  const tools: JobTools = { ...common, stopping: stopping.signal }
+  const tools: JobTools = { ...common, stopping: stopping.signal, deploying: new Set() }
 
   async function processJob(stack: string, job: QueuedJob, token: string | undefined, lost: AbortSignal | undefined) {
     const signals = lost ? [lost, stopping.signal] : [stopping.signal]
@@ -113,8 +119,16 @@ export function createStackQueues(common: Omit<JobTools, 'stopping'>, slots: Slo
     async stop() {
       stopping.abort(new Stopping())
       const closing = Promise.all([...workers.values()].map((worker) => worker.close()))
-      await Promise.all(running.values().map(({ ended }) => ended))
+      await Promise.race([Promise.all(running.values().map(({ ended }) => ended)), nothingButRedis(redis, tools.deploying)])
       await settleWithin(GOODBYE, closing)
     },
+  }
+}
+
+/** Resolves when no deploy is running and what is left has waited for an absent Redis too long: the next worker will end those jobs. */
+async function nothingButRedis(redis: Redis, deploying: ReadonlySet<string>): Promise<void> {
+  for (let waited = 0; waited < ABSENCE; waited += LOOK) {
+    if (deploying.size > 0 || redis.status === 'ready') waited = 0
+    await delay(LOOK, undefined, { ref: false })
   }
 }

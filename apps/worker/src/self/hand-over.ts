@@ -38,7 +38,7 @@ export async function awaitHelper(engine: Engine, jobId: string, signal: AbortSi
     signal.throwIfAborted()
     throw error
   }
-  return parseResult(await engine.lastLogLines(helper.id, 50, signal))
+  return parseResult(await engine.lastLogLines(helper.id, 500, signal))
 }
 
 /** Removes a helper whose result is safe. */

@@ -1,0 +1,70 @@
+import { mkdtempSync, renameSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { publishImage } from '../../lab/sample-image.ts'
+import { until } from '../../lab/until.ts'
+import { untilPage, webFile } from '../../lab/world.ts'
+import { engine, registry, useWorld } from '../support.ts'
+
+const world = useWorld()
+const image = `${registry}/refusals:latest`
+await publishImage(engine, image, 'v1')
+const { client } = await world.start('all')
+
+async function deploy(stack: string) {
+  return until('the stack to be known', async () => {
+    const answer = await client.plain('POST', `/deploy/${stack}?wait=true`, stack)
+    return answer.status === 404 ? null : answer
+  })
+}
+
+describe('refused, with nothing changed', () => {
+  it("a folder whose project name is another stack's: its up would remove that one's containers", async () => {
+    const victim = await world.addStack('victim', webFile(image))
+    await victim.compose('up', '-d')
+    await untilPage(victim, 'v1')
+    const before = await victim.containers()
+    const intruder = await world.addStack(
+      'intruder',
+      () => `name: ${victim.name}\nservices:\n  other:\n    image: ${image}\n    init: true\n`,
+    )
+    const { status, body } = await deploy(intruder.name)
+    expect([status, body.code]).toEqual([409, 'project_conflict'])
+    expect(body.detail).toContain(victim.dir)
+    expect(body.detail).toContain('name:')
+    expect(await victim.containers()).toEqual(before)
+    expect(await victim.page()).toBe('v1')
+    // The naive way does the damage that was refused.
+    await intruder.compose('up', '-d', '--remove-orphans')
+    await expect(victim.page()).rejects.toThrow('fetch failed')
+    await intruder.compose('down', '-t', '0', '--remove-orphans')
+  })
+
+  it('a stack that was started from another path: its relative binds would point elsewhere', async () => {
+    const stack = await world.addStack('moved', webFile(image, '    volumes: ["./data:/data"]\n'), { 'data/precious': 'kept' })
+    const elsewhere = mkdtempSync(join(tmpdir(), 'deployer-elsewhere-'))
+    await stack.compose('up', '-d')
+    const before = await stack.containers()
+    // The same folder under its old path is gone, as after a move of all stacks.
+    const service = await world.start('all', { STACKS_ROOT: elsewhere, DATA_DIR: join(elsewhere, '.data'), WORKER_NAME: 'elsewhere' })
+    renameSync(stack.dir, join(elsewhere, stack.name))
+    const answer = await until('the stack to be known', async () => {
+      const one = await service.client.plain('POST', `/deploy/${stack.name}?wait=true`, stack.name)
+      return one.status === 404 ? null : one
+    })
+    renameSync(join(elsewhere, stack.name), stack.dir)
+    expect([answer.status, answer.body.code]).toEqual([409, 'path_mismatch'])
+    expect(answer.body.detail).toContain(stack.dir)
+    expect(await stack.containers()).toEqual(before)
+  })
+
+  it('a link that leads out of the root', async () => {
+    const outside = mkdtempSync(join(tmpdir(), 'deployer-outside-'))
+    const name = `link-${world.settings['WORKER_NAME']}`
+    symlinkSync(outside, join(world.root, name))
+    const { status, body } = await deploy(name)
+    expect([status, body.code]).toEqual([409, 'stack_outside_root'])
+    expect(body.detail).toContain(outside)
+  })
+})
