@@ -26,6 +26,6 @@ ENV PATH=/usr/local/bin:/usr/bin \
     NODE_COMPILE_CACHE=/tmp/node-compile-cache \
     DATA_DIR=/data
 EXPOSE 8080
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["node", "launcher/health.ts", "all"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --start-interval=1s CMD ["node", "launcher/health.ts"]
 ENTRYPOINT ["tini", "--", "node", "launcher/main.ts"]
 CMD ["all"]

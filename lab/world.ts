@@ -85,6 +85,10 @@ export function createWorld(engine: Engine): World {
     async close() {
       await Promise.all(services.map((service) => service.stop().catch(() => undefined)))
       await Promise.all(stacks.map((stack) => stack.compose('down', '-t', '0', '-v', '--remove-orphans').catch(() => undefined)))
+      for (const stack of stacks) {
+        const helpers = (await engine.docker('ps', '-aq', '--filter', `label=deployer.stack=${stack.name}`)).split('\n').filter(Boolean)
+        if (helpers.length > 0) await engine.docker('rm', '-f', ...helpers)
+      }
       const kept = (
         await engine.docker('images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=deployer-former/*-${suffix}/*`)
       ).split('\n')

@@ -32,6 +32,7 @@ describe('a stack that contains Deployer itself', () => {
       () => `services:
   redis:
     image: redis:7
+    pull_policy: never
     command: ["redis-server", "--appendonly", "yes", "--appendfsync", "always", "--protected-mode", "no"]
     volumes: ["redis:/data"]
     labels: { release: "\${RELEASE:-1}" }
@@ -43,10 +44,6 @@ ${common}    command: [api]
 ${common}    command: [worker]
     environment: { REDIS_URL: "redis://redis:6379", STACKS_ROOT: "${world.root}", WORKER_NAME: self }
     volumes: ["${socket}:/var/run/docker.sock", "${world.root}:${world.root}"]
-    healthcheck:
-      test: ["CMD", "node", "launcher/health.ts", "worker"]
-      interval: 1s
-      timeout: 5s
 volumes: { redis: {} }
 `,
     )
@@ -77,7 +74,7 @@ volumes: { redis: {} }
     stack.write('.env', 'RELEASE=2\n')
     const redisBefore = (await stack.compose('ps', '-q', 'redis')).trim()
     const good = await end(await accept())
-    expect(good).toMatchObject({ state: 'succeeded', ok: true, rolled_back: false, host: 'self' })
+    expect(good, JSON.stringify(good)).toMatchObject({ state: 'succeeded', ok: true, rolled_back: false, host: 'self' })
     expect(good.changes).toEqual([
       { service: 'api', image, from: first, to: second },
       { service: 'worker', image, from: first, to: second },
@@ -94,7 +91,7 @@ volumes: { redis: {} }
 
     await publish('LABEL version=3', 'ENTRYPOINT ["node", "-e", "console.log(42); process.exit(3)"]')
     const bad = await end(await accept())
-    expect(bad).toMatchObject({ state: 'failed', ok: false, code: 'step_failed', rolled_back: true, changes: [] })
+    expect(bad, JSON.stringify(bad)).toMatchObject({ state: 'failed', ok: false, code: 'step_failed', rolled_back: true, changes: [] })
     expect([await imageOf('api'), await imageOf('worker')]).toEqual([second, second])
     const helpers = await engine.docker('ps', '-a', '--filter', 'name=deployer-helper', '--format', '{{.Names}}')
     expect(helpers.trim()).toBe('')

@@ -40,6 +40,16 @@ export interface ContainerSpec {
   mounts: Mount[]
 }
 
+/** How a helper is made. */
+export interface HelperSpec {
+  name: string
+  spec: ContainerSpec
+  command: string[]
+  /** `NAME=value` */
+  env: string[]
+  labels: Record<string, string>
+}
+
 /** A container that does a job in a worker's place. */
 export interface Helper {
   id: string
@@ -55,7 +65,7 @@ export interface Engine {
   /** What a container was made from. */
   spec(id: string, signal: AbortSignal): Promise<ContainerSpec>
   /** Makes and starts a container outside of any compose project. @returns Its id. */
-  startHelper(name: string, spec: ContainerSpec, command: string[], env: string[], signal: AbortSignal): Promise<string>
+  startHelper(helper: HelperSpec, signal: AbortSignal): Promise<string>
   /** A container by its name; `null` when there is none. */
   findHelper(name: string, signal: AbortSignal): Promise<Helper | null>
   /** Resolves when a container has ended. */

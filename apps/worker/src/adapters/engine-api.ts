@@ -43,12 +43,13 @@ export function createEngine(dockerHost: string): Engine {
         mounts: container.Mounts.map(({ Source, Destination }) => ({ source: Source, destination: Destination })),
       }
     },
-    async startHelper(name, spec, command, env, signal) {
+    async startHelper({ name, spec, command, env, labels }, signal) {
       const body = {
         Image: spec.imageId,
         User: spec.user,
         Cmd: command,
         Env: env,
+        Labels: labels,
         Healthcheck: { Test: ['NONE'] },
         HostConfig: {
           Binds: spec.mounts.map(({ source, destination }) => `${source}:${destination}`),

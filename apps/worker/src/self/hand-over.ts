@@ -20,7 +20,8 @@ export async function startHelper(engine: Engine, self: SelfInfo, jobId: string,
   const spec = await engine.spec(self.container, signal)
   const networks = self.engineByNetwork ? spec.networks : []
   const env = [...self.env, `${TASK_VARIABLE}=${JSON.stringify(task)}`]
-  await engine.startHelper(helperName(jobId), { ...spec, networks }, ['helper'], env, signal)
+  const labels = { 'deployer.stack': task.stack }
+  await engine.startHelper({ name: helperName(jobId), spec: { ...spec, networks }, command: ['helper'], env, labels }, signal)
 }
 
 /**
