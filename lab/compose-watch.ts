@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/** What was seen of compose processes in a stack's folder. */
+/** What was seen of compose processes in stacks' folders. */
 export interface ComposeWatch {
   /** The most that were seen at the same time in one folder. */
   most(): number
@@ -9,30 +9,38 @@ export interface ComposeWatch {
   stop(): void
 }
 
-/** The compose processes that work in a folder now, by /proc. Processes of the lab itself do not count. */
-export function composeProcesses(dir: string): number[] {
+/** The compose processes that Deployer has working in some folders now, by /proc, with the folder of each. */
+function findProcesses(dirs: string[]): { pid: number; dir: string }[] {
   return readdirSync('/proc').flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return []
     try {
-      if (readlinkSync(`/proc/${entry}/cwd`) !== dir) return []
+      const dir = readlinkSync(`/proc/${entry}/cwd`)
+      if (!dirs.includes(dir)) return []
       const args = readFileSync(`/proc/${entry}/cmdline`, 'utf8').split('\0')
-      return args[0]?.endsWith('docker-compose') && args.includes('--progress') ? [Number(entry)] : []
+      // The lab's own compose commands have no --progress.
+      return args[0]?.endsWith('docker-compose') && args.includes('--progress') ? [{ pid: Number(entry), dir }] : []
     } catch {
       return []
     }
   })
 }
 
+/** The numbers of those processes. */
+export function composeProcesses(...dirs: string[]): number[] {
+  return findProcesses(dirs).map(({ pid }) => pid)
+}
+
 /**
- * Looks at /proc over and over for two compose runs in one folder. `config` runs beside nothing of its own stack's, so that more
- * than one process of one folder is always an overlap.
+ * Looks at /proc over and over for two compose runs in one folder. No step runs compose beside another, so more than one
+ * process of one folder is always an overlap.
  */
-export function watchCompose(dirs: string[]): ComposeWatch {
+export function watchCompose(dirs: string[], interval = 3): ComposeWatch {
   let most = 0
   let looks = 0
   const timer = setInterval(() => {
     looks++
-    for (const dir of dirs) most = Math.max(most, composeProcesses(dir).length)
-  }, 3)
+    const found = findProcesses(dirs)
+    for (const dir of dirs) most = Math.max(most, found.filter((one) => one.dir === dir).length)
+  }, interval)
   return { most: () => most, looks: () => looks, stop: () => clearInterval(timer) }
 }

@@ -16,6 +16,7 @@ const TASKS = {
   worker: ['launcher/main.ts', 'worker'],
   demo: ['scripts/demo/demo.ts'],
   test: ['scripts/test.ts'],
+  chaos: ['scripts/chaos.ts'],
   settings: ['scripts/settings-table.ts'],
 }
 
