@@ -38,7 +38,9 @@ export async function makeImage(engine: Engine, reference: string, version: stri
     writeFileSync(join(folder, 'root/www/index.html'), version)
     await command('tar', ['-C', join(folder, 'root'), '-cf', join(folder, 'image.tar'), '.'])
     const change = `CMD ${JSON.stringify(COMMANDS[behavior])}`
-    return (await engine.docker('import', '-c', change, '-c', `LABEL version="${version}"`, join(folder, 'image.tar'), reference)).trim()
+    return (
+      await engine.docker('import', '-c', change, '-c', `LABEL version="${version}" deployer-lab=1`, join(folder, 'image.tar'), reference)
+    ).trim()
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -120,7 +120,7 @@ async function playRound(
     const fault = random.pick(FAULTS)
     // A job whose worker dies three times is given up on purpose.
     if (fault.includes('worker') && ++workersHit > 2) continue
-    composeHit ||= fault === 'kill compose'
+    composeHit ||= fault.includes('compose')
     breaking.push(breakOne(fault, random.below(3000), system, random, result))
   }
   const asked: Asked[] = []

@@ -2,6 +2,7 @@ import { mkdtempSync, renameSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { command } from '../../lab/command.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
@@ -45,7 +46,7 @@ describe('refused, with nothing changed', () => {
     const stack = await world.addStack('moved', webFile(image, '    volumes: ["./data:/data"]\n'), { 'data/precious': 'kept' })
     const elsewhere = mkdtempSync(join(tmpdir(), 'deployer-elsewhere-'))
     await stack.compose('up', '-d')
-    const before = await stack.containers()
+    const before = (await stack.compose('ps', '-aq', '--no-trunc')).trim().split('\n')
     // The same folder under its old path is gone, as after a move of all stacks.
     const service = await world.start('all', { STACKS_ROOT: elsewhere, DATA_DIR: join(elsewhere, '.data'), WORKER_NAME: 'elsewhere' })
     renameSync(stack.dir, join(elsewhere, stack.name))
@@ -53,10 +54,16 @@ describe('refused, with nothing changed', () => {
       const one = await service.client.plain('POST', `/deploy/${stack.name}?wait=true`, stack.name)
       return one.status === 404 ? null : one
     })
-    renameSync(join(elsewhere, stack.name), stack.dir)
     expect([answer.status, answer.body.code]).toEqual([409, 'path_mismatch'])
     expect(answer.body.detail).toContain(stack.dir)
-    expect(await stack.containers()).toEqual(before)
+    const listed = () => engine.docker('ps', '-aq', '--no-trunc', '--filter', `label=com.docker.compose.project=${stack.name}`)
+    expect((await listed()).trim()).toBe(before.join('\n'))
+    // The naive way recreates the container, with its data at the new path.
+    const moved = join(elsewhere, stack.name)
+    await command('docker', ['compose', 'up', '-d'], { DOCKER_HOST: engine.dockerHost, PWD: moved }, moved)
+    expect((await listed()).trim()).not.toBe(before.join('\n'))
+    await command('docker', ['compose', 'down', '-t', '0'], { DOCKER_HOST: engine.dockerHost, PWD: moved }, moved)
+    renameSync(moved, stack.dir)
   })
 
   it('a link that leads out of the root', async () => {

@@ -7,6 +7,7 @@ import { requestId } from './gates/request-id.ts'
 import { answerProblem, Problem } from './problem.ts'
 import type { ApiContext } from './routes/context.ts'
 import { deployRoutes } from './routes/deploy.ts'
+import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { stackRoutes } from './routes/stacks.ts'
@@ -27,6 +28,7 @@ export function createApp(api: ApiContext, limits: AppLimits) {
   app.use(createReadBody(limits.maxBodyBytes))
   app.route('/', deployRoutes(api))
   app.route('/', jobRoutes(api))
+  app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
   app.notFound((c) => answerProblem(c, new Problem('not_found', 'See /docs for what there is.')))
   app.onError((error, c) => {

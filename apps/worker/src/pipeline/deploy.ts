@@ -3,7 +3,7 @@ import type { Redact } from '@deployer/shared/redact'
 import type { Compose, Container, Engine, StackPaths } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
 import { imagesByService, listChanges } from '../steps/changes.ts'
-import { composeStep, PULL, UP, UP_WITHOUT_PULL } from '../steps/compose-step.ts'
+import { composeStep, PULL, recreate, UP, UP_WITHOUT_PULL } from '../steps/compose-step.ts'
 import type { ComposeProject } from '../steps/config.ts'
 import { findFormerImages, keepFormerImages, restoreImages, type ImageIds } from '../steps/former-images.ts'
 import { removeLeftovers } from '../steps/leftovers.ts'
@@ -45,7 +45,7 @@ export interface DeployInput {
 }
 
 /** How `up` and `verify` went. */
-type Applied = { ok: true } | { ok: false; message: string }
+type Applied = { ok: true } | { ok: false; at: 'up' | 'verify'; message: string }
 
 /** Log lines of a failed service that go into the tail. */
 const LOG_LINES = 20
@@ -91,21 +91,22 @@ async function rollBackOnRequest(
   }
   await input.enterApplying(before)
   const applied = await runStep(steps, 'rollback', limits.upTimeout, async (context) => {
-    await restoreAndLog(engine, project, former, context)
+    await restoreImages(engine, project, former, context)
     return composeStep(input.compose, paths, input.lockFd, UP_WITHOUT_PULL, context)
   })
-  const verified = applied.ok ? await verifyFresh(input, project, containers) : { ok: false as const, message: 'rollback failed' }
+  const verified = applied.ok
+    ? await verifyFresh(input, project, containers)
+    : { ok: false as const, at: 'up' as const, message: 'rollback failed' }
   return conclude(input, project, before, verified)
 }
 
 /** `up`, and `verify` where a container was made anew. */
 async function apply(input: DeployInput, project: ComposeProject, containers: Container[]): Promise<Applied> {
   const { engine, steps, limits } = input
-  const up = await runStep(steps, 'up', limits.upTimeout, async (context) => {
-    await removeLeftovers(engine, containers, context)
-    return composeStep(input.compose, input.paths, input.lockFd, UP, context)
-  })
-  return up.ok ? verifyFresh(input, project, containers) : { ok: false, message: 'up failed' }
+  const up = await runStep(steps, 'up', limits.upTimeout, (context) =>
+    composeStep(input.compose, input.paths, input.lockFd, UP, context, () => removeLeftovers(engine, project.name, context)),
+  )
+  return up.ok ? verifyFresh(input, project, containers) : { ok: false, at: 'up', message: 'up failed' }
 }
 
 /** Proves the containers that were not there before. After an interrupted start it cannot be told which those are: then all. */
@@ -117,20 +118,20 @@ async function verifyFresh(input: DeployInput, project: ComposeProject, containe
   if (fresh.length === 0) return { ok: true }
   let fault = 'not healthy in time'
   const verified = await runStep(input.steps, 'verify', input.limits.healthTimeout, async (context) => {
-    const end = await verify(input.engine, project.name, fresh, context)
+    const end = await verify(input.engine, project.name, fresh, input.former === null, context)
     if (end.failed) {
       fault = `${end.failed.service} ${end.failed.says}`
       await logLastLines(input.engine, end.failed, context)
     }
     return end
   })
-  return verified.ok ? { ok: true } : { ok: false, message: `verify failed, ${fault}` }
+  return verified.ok ? { ok: true } : { ok: false, at: 'verify', message: `verify failed, ${fault}` }
 }
 
 /** Ends a deploy whose containers have been touched: keeps the replaced images, or goes back to them. */
 async function conclude(input: DeployInput, project: ComposeProject, before: ImageIds, applied: Applied): Promise<DeployOutcome> {
-  const { engine, limits, paths } = input
-  const rollback = applied.ok ? null : await rollBack(input, project, before, limits.rollback)
+  const { engine, paths } = input
+  const rollback = applied.ok ? null : await rollBack(input, project, before, applied.at)
   const now = await engine.listContainers(AbortSignal.timeout(30_000), project.name)
   const changes = listChanges(project, new Map(Object.entries(before)), now)
   if (applied.ok) {
@@ -147,36 +148,32 @@ async function rollBack(
   input: DeployInput,
   project: ComposeProject,
   before: ImageIds,
-  allowed: boolean,
+  failedAt: 'up' | 'verify',
 ): Promise<{ ok: boolean; message: string }> {
   const { engine, steps, limits, paths } = input
-  if (!allowed) return { ok: false, message: 'Not rolled back, because ROLLBACK is off.' }
-  let restored = 0
+  if (!limits.rollback) return { ok: false, message: 'Not rolled back, because ROLLBACK is off.' }
+  let restored: string[] = []
   const end = await runStep(steps, 'rollback', limits.upTimeout + limits.healthTimeout, async (context) => {
-    restored = await restoreAndLog(engine, project, before, context)
-    if (restored === 0) {
+    restored = await restoreImages(engine, project, before, context)
+    if (restored.length === 0) {
       context.log('no image is another one than before: there is nothing to go back to')
       return { ok: false, exitCode: null }
     }
-    const containers = await engine.listContainers(context.signal, project.name)
-    await removeLeftovers(engine, containers, context)
-    const up = await composeStep(input.compose, paths, input.lockFd, UP_WITHOUT_PULL, context)
+    const old = new Set((await engine.listContainers(context.signal, project.name)).map(({ id }) => id))
+    const compose = (args: string[]) =>
+      composeStep(input.compose, paths, input.lockFd, args, context, () => removeLeftovers(engine, project.name, context))
+    const recreated = failedAt === 'up' ? await compose(recreate(restored)) : null
+    const up = recreated && !recreated.ok ? recreated : await compose(UP_WITHOUT_PULL)
     if (!up.ok || limits.healthTimeout === 0) return up
-    const old = new Set(containers.map(({ id }) => id))
     const fresh = (await engine.listContainers(context.signal, project.name)).filter(({ id }) => !old.has(id))
-    const verified = await verify(engine, project.name, fresh, context)
+    const verified = await verify(engine, project.name, fresh, true, context)
     if (verified.failed) await logLastLines(engine, verified.failed, context)
     return { ok: verified.ok, exitCode: up.exitCode }
   })
   if (end.ok) return { ok: true, message: 'Rolled back: the former images run again.' }
-  if (restored === 0) return { ok: false, message: 'No image had changed, so there was nothing to roll back to: look at the compose file.' }
+  if (restored.length === 0)
+    return { ok: false, message: 'No image had changed, so there was nothing to roll back to: look at the compose file.' }
   return { ok: false, message: 'THE ROLLBACK FAILED TOO: the stack needs you. Its tail says why.' }
-}
-
-async function restoreAndLog(engine: Engine, project: ComposeProject, images: ImageIds, context: StepContext): Promise<number> {
-  const lines = await restoreImages(engine, project, images, context.signal)
-  for (const line of lines) context.log(line)
-  return lines.length
 }
 
 async function logLastLines(engine: Engine, failed: { id: string; service: string }, context: StepContext): Promise<void> {

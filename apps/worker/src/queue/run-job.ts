@@ -89,10 +89,11 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
     logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
     ended = reporter.end(await runDeploy({ jobId, ...data.data }, tools, report?.former ?? null, reporter, applying, abort.signal))
   }
+  // Before the end is known: who follows the stream reads it to here.
+  stream.add('state', { state: ended.state })
+  await stream.flush()
   await saver.last(ended)
   if (tools.self) await removeHelper(tools.engine, jobId, tools.stopping).catch(() => undefined)
-  stream.add('done', { state: ended.state })
-  await stream.flush()
   const { state, code, rolled_back, started_at, finished_at } = ended
   const duration_ms = Date.parse(finished_at ?? started_at) - Date.parse(started_at)
   logger.info({ event: 'job_finished', ok: state === 'succeeded', state, code, rolled_back, duration_ms }, 'job finished')

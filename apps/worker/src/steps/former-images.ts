@@ -1,5 +1,6 @@
 import type { Engine } from '../ports.ts'
 import type { ComposeProject } from './config.ts'
+import type { StepContext } from './step.ts'
 
 /** Image ids by service. */
 export type ImageIds = Record<string, string>
@@ -37,16 +38,18 @@ export async function findFormerImages(engine: Engine, stack: string, services: 
  * Puts image ids under the names that the compose file uses. `up` then recreates what runs another image, with labels and
  * configuration unchanged. An image that the file names by digest cannot be another one, and is left alone.
  *
- * @returns A line for each image that got its name back.
+ * @returns The services whose image got its name back.
  */
-export async function restoreImages(engine: Engine, project: ComposeProject, images: ImageIds, signal: AbortSignal): Promise<string[]> {
-  const lines: string[] = []
+export async function restoreImages(engine: Engine, project: ComposeProject, images: ImageIds, context: StepContext): Promise<string[]> {
+  const { signal } = context
+  const restored: string[] = []
   for (const [service, id] of Object.entries(images)) {
     const reference = project.services[service]?.image
     if (reference === undefined || reference.includes('@')) continue
     if ((await engine.imageId(reference, signal)) === id) continue
     await engine.tagImage(id, reference, signal)
-    lines.push(`${service} ${reference} is ${id.slice(0, 19)} again`)
+    context.log(`${service} ${reference} is ${id.slice(0, 19)} again`)
+    restored.push(service)
   }
-  return lines
+  return restored
 }

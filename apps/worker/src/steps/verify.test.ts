@@ -25,5 +25,10 @@ it.each<[string, Partial<ContainerHealth>, boolean | null]>([
   ['ended with 1', { status: 'exited', exitCode: 1 }, false],
   ['waits for another service', { status: 'created', startedAt: 0 }, null],
 ])('a container that %s', (_, state, ok) => {
-  expect(judge({ ...container, ...state }, now).ok).toBe(ok)
+  expect(judge({ ...container, ...state }, 0, now).ok).toBe(ok)
+})
+
+it('restarts of long ago do not count', () => {
+  expect(judge({ ...container, restartCount: 3 }, 3, now).ok).toBe(true)
+  expect(judge({ ...container, restartCount: 4 }, 3, now).ok).toBe(false)
 })

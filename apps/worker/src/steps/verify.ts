@@ -14,9 +14,19 @@ export type VerifyEnd = StepEnd & { failed: { id: string; service: string; says:
 
 /**
  * Waits until each container is proven healthy, or one is proven not to be. Led by the engine's events.
+ *
+ * @param fresh Whether all of them were just made, so that every restart of theirs counts; otherwise those from now on do.
+ *
  * `docker compose up --wait` is not used: it takes a one-shot that ended with 0 for a failure.
  */
-export async function verify(engine: Engine, project: string, containers: Container[], context: StepContext): Promise<VerifyEnd> {
+export async function verify(
+  engine: Engine,
+  project: string,
+  containers: Container[],
+  fresh: boolean,
+  context: StepContext,
+): Promise<VerifyEnd> {
+  const restarts = new Map<string, number>()
   const said = new Set<string>()
   let waiting = containers
   const stop = new AbortController()
@@ -30,7 +40,8 @@ export async function verify(engine: Engine, project: string, containers: Contai
       const states = await Promise.all(waiting.map((container) => engine.inspect(container.id, signal)))
       for (const [index, container] of waiting.entries()) {
         const health = states[index] ?? null
-        const verdict: Verdict = health ? judge(health, Date.now()) : { ok: false, says: 'gone' }
+        if (health && !restarts.has(container.id)) restarts.set(container.id, fresh ? 0 : health.restartCount)
+        const verdict: Verdict = health ? judge(health, restarts.get(container.id) ?? 0, Date.now()) : { ok: false, says: 'gone' }
         const line = `${container.service} ${verdict.says}`
         if (!said.has(`${container.id} ${line}`)) context.log(line)
         said.add(`${container.id} ${line}`)
@@ -52,13 +63,17 @@ export async function verify(engine: Engine, project: string, containers: Contai
   }
 }
 
-/** Decides how a container does from what the engine says of it. */
-export function judge(health: ContainerHealth, now: number): Verdict {
+/**
+ * Decides how a container does from what the engine says of it.
+ *
+ * @param restartsBefore Restarts that do not count.
+ */
+export function judge(health: ContainerHealth, restartsBefore: number, now: number): Verdict {
   if (health.status === 'exited' || health.status === 'dead') {
     if (health.exitCode === 0) return { ok: true, says: 'completed' }
     return { ok: false, says: `exited with ${health.exitCode}` }
   }
-  if (health.restartCount > 0) return { ok: false, says: `restarts, last exit code ${health.exitCode}` }
+  if (health.restartCount > restartsBefore) return { ok: false, says: `restarts, last exit code ${health.exitCode}` }
   if (health.health === 'healthy') return { ok: true, says: 'healthy' }
   if (health.health === 'unhealthy') return { ok: false, says: 'unhealthy' }
   if (health.status !== 'running' || health.health === 'starting') return { ok: null, wait: LOOK_AGAIN, says: 'starting' }

@@ -1,0 +1,170 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { makeImage, publishImage } from '../../lab/sample-image.ts'
+import { until } from '../../lab/until.ts'
+import { untilPage, webFile } from '../../lab/world.ts'
+import { engine, registry, useWorld } from '../support.ts'
+
+const world = useWorld()
+const image = (name: string) => `${registry}/verify-${name}:latest`
+const { client } = await world.start('all', { HEALTH_TIMEOUT: '30' })
+
+const health = (url = 'http://127.0.0.1:8080/') => `    healthcheck:
+      test: ["CMD", "/bin/busybox", "wget", "-q", "-O", "/dev/null", "${url}"]
+      interval: 500ms
+      timeout: 2s
+      retries: 4
+`
+
+async function deploy(stack: string) {
+  return until('the stack to be known', async () => {
+    const answer = await client.plain('POST', `/deploy/${stack}?wait=true`, stack)
+    return answer.status === 404 ? null : answer
+  })
+}
+const stepOf = (job: any, name: string) => job.steps.find((step: any) => step.name === name)
+
+describe('verify', () => {
+  it('proves health checks, replicas and services without one, and takes a one-shot that ended with 0 for what it is', async () => {
+    await makeImage(engine, `${registry}/verify-setup:local`, 'setup', 'one-shot')
+    await publishImage(engine, image('good'), 'v1')
+    const more = `${health()}  plain:
+    image: ${image('good')}
+    init: true
+    deploy: { replicas: 2 }
+    depends_on: { setup: { condition: service_completed_successfully } }
+  setup:
+    image: ${registry}/verify-setup:local
+    pull_policy: never
+    environment: { RELEASE: "\${RELEASE:-1}" }
+`
+    const stack = await world.addStack('good', webFile(image('good'), more))
+    await stack.compose('up', '-d')
+    await publishImage(engine, image('good'), 'v2')
+    stack.write('.env', 'RELEASE=2\n')
+    const { body } = await deploy(stack.name)
+    expect(body, JSON.stringify(body)).toMatchObject({ ok: true })
+    const { tail } = stepOf(body, 'verify')
+    expect(tail).toContain('web healthy\n')
+    expect(tail).toContain('setup completed\n')
+    expect(tail.match(/plain running\n/g)).toHaveLength(2)
+    // Compose's own waiting takes the same stack for a failed one.
+    await expect(stack.compose('up', '-d', '--wait', '--force-recreate', 'setup')).rejects.toThrow()
+  })
+
+  it('fails for a service that turns unhealthy, which is rolled back; the time it was not served is printed', async () => {
+    await publishImage(engine, image('sick'), 'v1')
+    const stack = await world.addStack('sick', webFile(image('sick'), health()))
+    await stack.compose('up', '-d')
+    await untilPage(stack, 'v1')
+    await publishImage(engine, image('sick'), 'v2', 'idle')
+    const over = new AbortController()
+    let away = 0
+    const asking = (async () => {
+      for (let last = performance.now(); !over.signal.aborted; await delay(5)) {
+        const served = await stack.page().then(
+          () => true,
+          () => false,
+        )
+        const now = performance.now()
+        if (!served) away += now - last
+        last = now
+      }
+    })()
+    const { status, body } = await deploy(stack.name)
+    await untilPage(stack, 'v1')
+    over.abort()
+    await asking
+    process.stdout.write(`   a bad version was rolled back; the stack was not served for ${(away / 1000).toFixed(1)} s\n`)
+    expect(status).toBe(500)
+    expect(body).toMatchObject({ code: 'step_failed', rolled_back: true, changes: [] })
+    expect(body.message).toMatch(/^verify failed, web unhealthy/)
+  })
+
+  it('fails for a service that restarts over and over', async () => {
+    await publishImage(engine, image('loop'), 'v1')
+    const stack = await world.addStack('loop', webFile(image('loop'), '    restart: always\n'))
+    await stack.compose('up', '-d')
+    await publishImage(engine, image('loop'), 'v2', 'crash')
+    const { body } = await deploy(stack.name)
+    expect(body).toMatchObject({ code: 'step_failed', rolled_back: true })
+    expect(stepOf(body, 'verify').tail).toMatch(/web (restarts|exited with 1)/)
+    expect(stepOf(body, 'verify').tail).toContain('this version cannot start')
+    await untilPage(stack, 'v1')
+  })
+
+  it('is skipped with HEALTH_TIMEOUT=0, and rolls nothing back with ROLLBACK=false', async () => {
+    const settings = { WORKER_NAME: 'careless', DATA_DIR: `${world.root}/.careless`, HEALTH_TIMEOUT: '0', ROLLBACK: 'false' }
+    const service = await world.start('all', settings)
+    await publishImage(engine, image('careless'), 'v1')
+    const stack = await world.addStack('careless', webFile(image('careless')))
+    await stack.compose('up', '-d')
+    await publishImage(engine, image('careless'), 'v2', 'crash')
+    const post = () => service.client.plain('POST', `/deploy/${stack.name}?wait=true`, stack.name)
+    const { body } = await until('the stack to be known', async () => {
+      const answer = await post()
+      return answer.status === 404 ? null : answer
+    })
+    expect(body).toMatchObject({ ok: true })
+    expect(stepOf(body, 'verify')).toBeUndefined()
+  })
+})
+
+describe('a rollback', () => {
+  it('that fails too says so, loudly', async () => {
+    await publishImage(engine, image('hopeless'), 'v1')
+    const stack = await world.addStack('hopeless', webFile(image('hopeless')))
+    await stack.compose('up', '-d')
+    await publishImage(engine, image('hopeless'), 'v2')
+    // The fault is in the file: no image can be healthy with it.
+    stack.write('compose.yaml', webFile(image('hopeless'), health('http://127.0.0.1:1/'))(Number(new URL(stack.url).port)))
+    const { body } = await deploy(stack.name)
+    expect(body).toMatchObject({ code: 'step_failed', rolled_back: false, ok: false })
+    expect(body.message).toContain('verify failed, web unhealthy')
+    expect(body.message).toContain('THE ROLLBACK FAILED TOO')
+    expect(stepOf(body, 'rollback')).toMatchObject({ ok: false })
+  })
+
+  it('on request finds its image after a prune, and only that one is kept', async () => {
+    await publishImage(engine, image('kept'), 'v1')
+    const stack = await world.addStack('kept', webFile(image('kept')))
+    await stack.compose('up', '-d')
+    const ids = []
+    for (const version of ['v2', 'v3']) {
+      ids.push(await publishImage(engine, image('kept'), version))
+      expect((await deploy(stack.name)).body).toMatchObject({ ok: true })
+    }
+    await engine.docker('image', 'prune', '-f', '--filter', 'label=deployer-lab')
+    const kept = await engine.docker('images', '--no-trunc', '--format', '{{.ID}}', '--filter', `reference=deployer-former/${stack.name}/*`)
+    expect(kept.trim()).toBe(ids[0])
+    const back = await client.timed('POST', `/stacks/${stack.name}/rollback?wait=true`)
+    expect(back.body).toMatchObject({ ok: true, changes: [{ to: ids[0], from: ids[1] }] })
+    await untilPage(stack, 'v2')
+  })
+
+  it('on request is refused where nothing is kept', async () => {
+    await publishImage(engine, image('first'), 'v1')
+    const stack = await world.addStack('first', webFile(image('first')))
+    await stack.compose('up', '-d')
+    await deploy(stack.name)
+    const answer = await client.timed('POST', `/stacks/${stack.name}/rollback?wait=true`)
+    expect([answer.status, answer.body.code]).toEqual([409, 'nothing_to_roll_back'])
+  })
+})
+
+describe("the worker's environment", () => {
+  it('names no other project and no other file to compose', async () => {
+    await publishImage(engine, image('env'), 'v1')
+    const stack = await world.addStack('env', webFile(image('env')))
+    await stack.compose('up', '-d')
+    const before = await stack.containers()
+    const misleading = { COMPOSE_PROJECT_NAME: 'another-project', COMPOSE_FILE: '/nowhere/compose.yaml', COMPOSE_PROFILES: 'other' }
+    const service = await world.start('all', { ...misleading, WORKER_NAME: 'misled', DATA_DIR: `${world.root}/.misled` })
+    const { body } = await until('the stack to be known', async () => {
+      const answer = await service.client.plain('POST', `/deploy/${stack.name}?wait=true`, stack.name)
+      return answer.status === 404 ? null : answer
+    })
+    expect(body).toMatchObject({ ok: true, changes: [] })
+    expect(await stack.containers()).toEqual(before)
+  })
+})
