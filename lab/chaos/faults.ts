@@ -18,9 +18,13 @@ export interface System {
   startWorker(): Promise<Service>
 }
 
-/** Puts one fault in, and brings what it killed back after a random while. @returns Whether there was anything to do it to. */
-export async function putIn(fault: Fault, system: System, random: Random): Promise<boolean> {
-  const index = random.below(system.workers.length)
+/**
+ * Puts one fault in, and brings what it killed back after a random while.
+ *
+ * @param index Which worker it is for; two faults at the same time must not be for the same one.
+ * @returns Whether there was anything to do it to.
+ */
+export async function putIn(fault: Fault, index: number, system: System, random: Random): Promise<boolean> {
   const worker = system.workers[index]
   const pause = random.below(1500)
   if (!worker) return false

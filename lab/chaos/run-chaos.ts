@@ -114,15 +114,20 @@ async function playRound(
 ): Promise<string[]> {
   const watch = watchCompose(system.dirs, 20)
   const breaking: Promise<void>[] = []
+  const chosen = new Set<Fault>()
+  const first = random.below(system.workers.length)
   let workersHit = 0
-  let composeHit = false
   for (let count = 1 + random.below(3); count > 0; count--) {
     const fault = random.pick(FAULTS)
-    // A job whose worker dies three times is given up on purpose.
-    if (fault.includes('worker') && ++workersHit > 2) continue
-    composeHit ||= fault.includes('compose')
-    breaking.push(breakOne(fault, random.below(3000), system, random, result))
+    const forWorker = fault.includes('worker')
+    // Each worker and each other part has one fault a round; a job whose worker dies three times is given up on purpose.
+    if (chosen.has(fault) || (forWorker && workersHit === system.workers.length)) continue
+    chosen.add(fault)
+    const index = (first + workersHit) % system.workers.length
+    if (forWorker) workersHit++
+    breaking.push(breakOne(fault, index, random.below(3000), system, random, result))
   }
+  const composeHit = [...chosen].some((fault) => fault.includes('compose'))
   const asked: Asked[] = []
   for (const target of targets) {
     if (!random.chance(0.75)) continue
@@ -142,9 +147,9 @@ async function playRound(
   return findings
 }
 
-async function breakOne(fault: Fault, after: number, system: System, random: Random, result: ChaosResult): Promise<void> {
+async function breakOne(fault: Fault, index: number, after: number, system: System, random: Random, result: ChaosResult): Promise<void> {
   await delay(after)
-  if (await putIn(fault, system, random)) result.faults[fault]++
+  if (await putIn(fault, index, system, random)) result.faults[fault]++
 }
 
 /** Asks until there is a 202, as a caller does who got none. */

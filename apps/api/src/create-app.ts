@@ -30,7 +30,7 @@ export function createApp(api: ApiContext, limits: AppLimits) {
   app.route('/', jobRoutes(api))
   app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
-  app.notFound((c) => answerProblem(c, new Problem('not_found', 'See /docs for what there is.')))
+  app.notFound((c) => answerProblem(c, new Problem('not_found', 'The README lists what there is.')))
   app.onError((error, c) => {
     if (error instanceof Problem) {
       const fields = { event: 'request_refused', code: error.code, method: c.req.method, path: c.req.path, client: c.get('clientAddress') }

@@ -15,6 +15,9 @@ import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
 import { createJobStore } from './jobs/job-store.ts'
 
+/** Milliseconds that requests have to be answered at a stop. */
+const GOODBYE = 5000
+
 /**
  * Starts the API: the part that faces callers. It reaches Redis and nothing else.
  *
@@ -66,7 +69,8 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
     hub.stop()
     const closed = once(server, 'close')
     server.close()
-    await closed
+    await settleWithin(GOODBYE, closed)
+    if ('closeAllConnections' in server) server.closeAllConnections()
     inventory.stop()
     await settleWithin(1000, queue.close())
     subscriber.disconnect()

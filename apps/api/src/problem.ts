@@ -12,7 +12,6 @@ export const PROBLEMS = {
   not_found: [404, 'There is nothing here'],
   stack_not_found: [404, 'There is no such stack'],
   job_not_found: [404, 'There is no such job'],
-  method_not_allowed: [405, 'This method is not for this path'],
   not_running: [409, 'The stack is not running'],
   path_mismatch: [409, 'Refused: the stack was started from another path'],
   project_conflict: [409, 'Refused: the project name belongs to another folder'],
