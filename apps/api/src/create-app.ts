@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { HTTPException } from 'hono/http-exception'
 import type { AppEnv } from './app-env.ts'
 import type { ClientAddress } from './gates/client-address.ts'
 import { createRateLimit } from './gates/rate-limit.ts'
@@ -19,19 +20,25 @@ export interface AppLimits {
   maxBodyBytes: number
 }
 
-/** Puts the HTTP application together: what is open first, then the gates in their order, then what is behind them. */
-export function createApp(api: ApiContext, limits: AppLimits) {
+/**
+ * Puts the HTTP application together: what is open first, then the gates in their order, then what is behind them.
+ *
+ * @param dashboard `null` where it is not configured: then there is nothing at its path.
+ */
+export function createApp(api: ApiContext, limits: AppLimits, dashboard: Hono<AppEnv> | null) {
   const app = new Hono<AppEnv>()
   app.use(requestId)
   app.route('/', healthRoutes(api))
   app.use(createRateLimit(api.redis, limits.clientAddress, limits.writesPerMinute, limits.readsPerMinute))
   app.use(createReadBody(limits.maxBodyBytes))
+  if (dashboard) app.route('/', dashboard)
   app.route('/', deployRoutes(api))
   app.route('/', jobRoutes(api))
   app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
   app.notFound((c) => answerProblem(c, new Problem('not_found', 'The README lists what there is.')))
   app.onError((error, c) => {
+    if (error instanceof HTTPException) return error.getResponse()
     if (error instanceof Problem) {
       const fields = { event: 'request_refused', code: error.code, method: c.req.method, path: c.req.path, client: c.get('clientAddress') }
       api.logger.info({ ...fields, request_id: c.get('requestId'), err: error.cause }, 'request refused')

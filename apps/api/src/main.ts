@@ -34,6 +34,7 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
   const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS)
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
   const rules = { secrets, tolerance: settings.SIGNATURE_TOLERANCE, requireTimestamp: settings.REQUIRE_TIMESTAMP }
+  const { DASHBOARD_USER: user, DASHBOARD_PASSWORD: password } = settings
   const app = createApp(
     {
       redis,
@@ -53,6 +54,8 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
       readsPerMinute: settings.READ_RATE_LIMIT_PER_MIN,
       maxBodyBytes: settings.MAX_BODY_BYTES,
     },
+    // Loaded only where it is wanted: it costs memory.
+    password ? (await import('./routes/dashboard.ts')).createDashboard({ user, password }, queue, store, logger) : null,
   )
   // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)

@@ -9,6 +9,7 @@ export const PROBLEMS = {
   signature_invalid: [401, 'The signature does not hold'],
   signature_expired: [401, 'The signature is too old or from the future'],
   signature_replayed: [401, 'The signature has been used before'],
+  forbidden: [403, 'This is not allowed'],
   not_found: [404, 'There is nothing here'],
   stack_not_found: [404, 'There is no such stack'],
   job_not_found: [404, 'There is no such job'],

@@ -120,6 +120,12 @@ export const Settings = z.object({
     unit: 'seconds',
   }),
   REQUIRE_TIMESTAMP: flag(false).register(meta, { description: '`true`: plain body signatures are refused.' }),
+  DASHBOARD_USER: z
+    .string()
+    .min(1, 'a name')
+    .default('admin')
+    .register(meta, { description: 'Who signs in to Bull Board at `/dashboard`.' }),
+  DASHBOARD_PASSWORD: secret('The password of Bull Board. None, and there is no dashboard (404).'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'trace, debug, info, warn, error, fatal or silent')
     .default('info')

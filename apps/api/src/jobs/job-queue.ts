@@ -17,6 +17,8 @@ export interface JobQueue {
    * @throws {Problem} `queue_unavailable`, with nothing accepted.
    */
   add(data: JobData, idempotencyKey: string | undefined): Promise<Job>
+  /** The queue of that name, as BullMQ has it. */
+  open(name: string): Queue
   close(): Promise<void>
 }
 
@@ -54,6 +56,7 @@ export function createJobQueue(redis: Redis, store: JobStore, retentionDays: num
   }
 
   return {
+    open,
     async add(data, idempotencyKey) {
       // A command to a connection that is not ready would wait for it.
       if (redis.status !== 'ready') throw queueUnavailable()

@@ -53,7 +53,13 @@ export class JobAborted extends Error {
 }
 
 /** The job ended other than in success; BullMQ keeps the message as the reason. */
-export class JobFailed extends UnrecoverableError {}
+export class JobFailed extends UnrecoverableError {
+  constructor(message: string) {
+    super(message)
+    // The dashboard shows the stack of an error; where this one was thrown tells nobody anything.
+    this.stack = message
+  }
+}
 
 /**
  * Runs one job from its queue to its end, whatever earlier starts of it have left.
@@ -97,6 +103,8 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
   const { state, code, rolled_back, started_at, finished_at } = ended
   const duration_ms = Date.parse(finished_at ?? started_at) - Date.parse(started_at)
   logger.info({ event: 'job_finished', ok: state === 'succeeded', state, code, rolled_back, duration_ms }, 'job finished')
+  // For the dashboard, which shows a failed job's progress beside its reason.
+  if (state !== 'succeeded') await job.updateProgress({ ...ended })
   return conclude(ended)
 }
 

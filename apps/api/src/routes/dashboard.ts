@@ -1,0 +1,66 @@
+import { createBullBoard } from '@bull-board/api'
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
+import { HonoAdapter } from '@bull-board/hono'
+import { serveStatic } from '@hono/node-server/serve-static'
+import { Hono, type Context } from 'hono'
+import { basicAuth } from 'hono/basic-auth'
+import { createMiddleware } from 'hono/factory'
+import { secureHeaders } from 'hono/secure-headers'
+import type { Logger } from '@deployer/shared/logger'
+import { parseQueueName } from '@deployer/shared/queue'
+import type { AppEnv } from '../app-env.ts'
+import type { JobQueue } from '../jobs/job-queue.ts'
+import type { JobStore } from '../jobs/job-store.ts'
+import { Problem } from '../problem.ts'
+
+const PATH = '/dashboard'
+/** The only change that Bull Board may make: it could also raise a queue's concurrency, which keeps deploys apart, or empty it. */
+const RETRY = /^\/dashboard\/api\/queues\/[^/]+\/[^/]+\/retry$/
+
+/** Bull Board, to read and to retry, for whoever has the password. */
+export function createDashboard(login: { user: string; password: string }, queue: JobQueue, store: JobStore, logger: Logger): Hono<AppEnv> {
+  const adapter = new HonoAdapter(serveStatic)
+  adapter.setBasePath(PATH)
+  const board = createBullBoard({ queues: [], serverAdapter: adapter, options: { uiConfig: { boardTitle: 'Deployer' } } })
+
+  /** Shows the queues that there are now; they come and go with the stacks. */
+  async function refreshQueues(): Promise<void> {
+    const names = (await store.queues()).filter((name) => parseQueueName(name) !== null).sort()
+    board.setQueues(
+      names.map((name) => new BullMQAdapter(queue.open(name), { allowRetries: true, description: parseQueueName(name)?.host ?? '' })),
+    )
+  }
+
+  const onlyRetries = createMiddleware<AppEnv>(async (c, next) => {
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      const allowed = c.req.method === 'PUT' && RETRY.test(c.req.path)
+      if (!allowed || isCrossSite(c)) throw new Problem('forbidden', 'The dashboard reads and retries, from its own page; nothing else.')
+      logger.info({ event: 'dashboard_retry', path: c.req.path, client: c.get('clientAddress') }, 'retry from the dashboard')
+    }
+    if (c.req.path.startsWith(`${PATH}/api/`)) await refreshQueues()
+    await next()
+  })
+  const headers = secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'self'"],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      imgSrc: ["'self'", 'data:'],
+      frameAncestors: ["'none'"],
+      baseUri: ["'self'"],
+      formAction: ["'none'"],
+    },
+  })
+  const auth = basicAuth({ username: login.user, password: login.password, realm: 'Deployer' })
+  const app = new Hono<AppEnv>()
+  for (const path of [PATH, `${PATH}/*`]) app.use(path, headers, auth, onlyRetries)
+  app.route(PATH, adapter.registerPlugin())
+  return app
+}
+
+/** Whether a browser sends this from another site's page: with the login, since browsers add it by themselves. */
+function isCrossSite(c: Context<AppEnv>): boolean {
+  const site = c.req.header('Sec-Fetch-Site')
+  if (site !== undefined) return site !== 'same-origin'
+  const origin = c.req.header('Origin')
+  return origin !== undefined && URL.parse(origin)?.host !== c.req.header('Host')
+}
