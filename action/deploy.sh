@@ -53,8 +53,9 @@ start() {
   [ "$wait" != wait ] || query="${query:+$query&}"
   if [ "$wait" = wait ]; then query="${query:-?}wait=true&timeout=$timeout"; else query="${query:+$query&}"; query="${query:-?}wait=false"; fi
   key="${GITHUB_RUN_ID:-$(openssl rand -hex 12)}-${GITHUB_RUN_ATTEMPT:-1}-${GITHUB_JOB:-job}-$stack"
-  body=$(jq -cn --arg stack "$stack" '{stack: $stack}')
   while :; do
+    # Two steps for one stack in the same second would sign the same bytes, and the second one would be a replay.
+    body=$(jq -cn --arg stack "$stack" --arg nonce "$(openssl rand -hex 12)" '{stack: $stack, nonce: $nonce}')
     request POST "/deploy$query" "$body" "$((timeout + 30))" -H "Idempotency-Key: $key"
     case $status in 000 | 502 | 503 | 504 | 429) ;; *) return ;; esac
     tries=$((tries + 1))

@@ -74,10 +74,19 @@ describe('the step of a workflow', () => {
     expect((await client.plain('GET', `/jobs/${outputs['job-id']}?wait=1`, outputs['job-id'] ?? '')).body.ok).toBe(true)
   })
 
+  it('is not taken for a replay when another step asks for the same stack in the same second', async () => {
+    const codes = await Promise.all([1, 2, 3].map(async () => (await step({ WAIT: 'none' })).code))
+    expect(codes).toEqual([0, 0, 0])
+    await until('the jobs to have ended', async () => {
+      const { body } = await client.plain('GET', `/jobs?stack=${stack.name}`, 'jobs')
+      return body.jobs.every((job: any) => job.ok !== null)
+    })
+  })
+
   it('fails with a version that does not start, and shows why', async () => {
     await publishImage(engine, image, 'v-bad', 'crash')
     const { code, log, outputs, summary } = await step({})
-    expect(code).toBe(1)
+    expect(code, log).toBe(1)
     expect(outputs).toMatchObject({ state: 'failed', ok: 'false' })
     expect(log).toContain('::error')
     expect(summary).toContain('failed, rolled back')

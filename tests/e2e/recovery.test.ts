@@ -14,7 +14,10 @@ const image = (name: string) => `${registry}/recovery-${name}:latest`
 const api = await world.start('api', { REDIS_URL: redis.url })
 const { client } = api
 
-/** Each test has a host of its own, so that its workers can be killed without a thought for the others. */
+/** Milliseconds; longer by hand. */
+const REDIS_AWAY = Number(process.env['REDIS_AWAY'] ?? 3000)
+
+/** Each test has a host of its own, so that its workers can be killed without a thought for the others, which run beside it. */
 function hostOf(name: string) {
   const settings = { REDIS_URL: redis.url, WORKER_NAME: `${world.settings['WORKER_NAME']}-${name}` }
   return {
@@ -54,7 +57,7 @@ const kill = (worker: Service) => worker.stop('SIGKILL')
 /** A service that ignores TERM: its recreation takes ten seconds, in which things can be killed. */
 const slow = (name: string) => (port: number) => webFile(image(name))(port).replace('    init: true\n', '')
 
-describe('a worker that is killed', () => {
+describe.concurrent('a worker that is killed', () => {
   it('in up: the next one ends what it left, mends the stack and ends the job', async () => {
     await publishImage(engine, image('up'), 'v1')
     const stack = await world.addStack('kill-up', slow('up'))
@@ -91,7 +94,9 @@ describe('a worker that is killed', () => {
     for (const pid of composeProcesses(stack.dir)) process.kill(pid, 'SIGKILL')
     await kill(worker)
     await host.start()
+    const back = Date.now()
     const job = await ended(id)
+    process.stdout.write(`   a job cut off in up ended ${((Date.now() - back) / 1000).toFixed(1)} s after its worker was back\n`)
     expect(job).toMatchObject({ state: 'succeeded', ok: true })
     await untilPage(stack, 'v2')
     expect(await stack.containers()).toHaveLength(1)
@@ -118,7 +123,7 @@ describe('a worker that is killed', () => {
   })
 })
 
-describe('a worker that is frozen', () => {
+describe.concurrent('a worker that is frozen', () => {
   it('and wakes up when another has its job: they never run side by side', async () => {
     await publishImage(engine, image('frozen'), 'v1')
     const stack = await world.addStack('frozen', slow('frozen'))
@@ -142,7 +147,7 @@ describe('a worker that is frozen', () => {
   })
 })
 
-describe('a step that hangs', () => {
+describe.concurrent('a step that hangs', () => {
   it('is ended with its whole tree when its time is over', async () => {
     const silent = await startSilentServer()
     const stack = await world.addStack('hangs', webFile(image('hangs')))
@@ -210,7 +215,7 @@ describe('Redis that is away', () => {
     expect(second).not.toBe(first)
     const watch = watchCompose([stack.dir])
     await redis.stop('SIGKILL')
-    await delay(3000)
+    await delay(REDIS_AWAY)
     await redis.start()
     const jobs = [await ended(first), await ended(second)]
     watch.stop()
