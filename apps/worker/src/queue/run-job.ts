@@ -157,7 +157,7 @@ async function runDeploy(
     }
   } catch (error) {
     if (error instanceof JobAborted && error.why === 'canceled') return canceled()
-    if (error instanceof JobAborted || tools.stopping.aborted) throw error
+    if (error instanceof JobAborted || error === tools.stopping.reason) throw error
     return outcomeOf(error)
   } finally {
     tools.deploying.delete(jobId)

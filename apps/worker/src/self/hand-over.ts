@@ -39,7 +39,9 @@ export async function awaitHelper(engine: Engine, jobId: string, signal: AbortSi
     signal.throwIfAborted()
     throw error
   }
-  return parseResult(await engine.lastLogLines(helper.id, 500, signal))
+  const result = parseResult(await engine.lastLogLines(helper.id, 500, signal))
+  if (!result) await engine.removeContainer(helper.id, signal)
+  return result
 }
 
 /** Removes a helper whose result is safe. */
