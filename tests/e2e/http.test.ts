@@ -189,6 +189,7 @@ describe('the dashboard', () => {
     const settings = { REDIS_URL: redis.url, DASHBOARD_USER: 'operator', DASHBOARD_PASSWORD: 'hunter22' }
     const { client: open } = await world.start('api', settings)
     const failed = await open.plain('POST', `/deploy/${stack.name}?wait=1`, stack.name)
+    expect(failed.status, failed.text).toBe(409)
     const stranger = await open.raw('GET', '/dashboard')
     expect([stranger.status, stranger.headers.get('www-authenticate')]).toEqual([401, expect.stringContaining('Basic')])
     const wrong = { Authorization: `Basic ${Buffer.from('operator:other').toString('base64')}` }

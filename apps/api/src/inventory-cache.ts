@@ -23,6 +23,8 @@ export interface InventoryCache {
   find(stack: string): Promise<HostedStack[]>
   /** Whether any worker lives. */
   anyWorker(): boolean
+  /** Looks again now. */
+  refresh(): Promise<void>
   stop(): void
 }
 
@@ -69,6 +71,7 @@ export function createInventoryCache(redis: Redis, subscriber: Redis, logger: Lo
 
   return {
     stacks,
+    refresh,
     async find(name) {
       const found = stacks().filter((stack) => stack.name === name)
       if (found.length > 0) return found

@@ -15,6 +15,8 @@ import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
 import { createJobStore } from './jobs/job-store.ts'
 
+/** Milliseconds that a start waits for Redis. */
+const HELLO = 1500
 /** Milliseconds that requests have to be answered at a stop. */
 const GOODBYE = 5000
 
@@ -59,6 +61,11 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
   )
   // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
+  // Who asks at once after a start should find what there is; with Redis away there is nothing to wait for.
+  await settleWithin(
+    HELLO,
+    once(redis, 'ready').then(() => inventory.refresh()),
+  )
   const server = serve({ fetch: app.fetch, hostname: settings.HOST, port: settings.PORT })
   try {
     await once(server, 'listening')
