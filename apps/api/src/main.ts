@@ -62,9 +62,10 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
   // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
   // Who asks at once after a start should find what there is; with Redis away there is nothing to wait for.
+  const connected = redis.status === 'ready' ? Promise.resolve() : once(redis, 'ready')
   await settleWithin(
     HELLO,
-    once(redis, 'ready').then(() => inventory.refresh()),
+    connected.then(() => inventory.refresh()),
   )
   const server = serve({ fetch: app.fetch, hostname: settings.HOST, port: settings.PORT })
   try {
