@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
@@ -8,6 +9,7 @@ const world = useWorld()
 const image = (name: string) => `${registry}/${name}:latest`
 const start = await world.start('all')
 const { client } = start
+const deploy = (name: string) => deployAndWait(client, name)
 
 describe('a deploy', () => {
   it('serves a version that was pushed, after a signed POST that is polled', async () => {
@@ -185,11 +187,3 @@ describe('a deploy', () => {
     }
   })
 })
-
-/** Deploys and waits; a stack that has just been made is known within two seconds. */
-async function deploy(stack: string) {
-  return until('the stack to be known', async () => {
-    const answer = await client.plain('POST', `/deploy/${stack}?wait=true`, stack)
-    return answer.status === 404 ? null : answer
-  })
-}

@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createClient, type Client } from '../../lab/client.ts'
+import { createClient } from '../../lab/client.ts'
 import { command } from '../../lab/command.ts'
 import { buildDeployerImage, DEPLOYER_IMAGE } from '../../lab/deployer-image.ts'
 import { freePort } from '../../lab/free-port.ts'
+import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
@@ -16,13 +17,6 @@ const image = (name: string) => `${registry}/image-${name}:latest`
 const socket = engine.dockerHost.replace('unix://', '')
 
 beforeAll(() => buildDeployerImage(engine), 400_000)
-
-async function deploy(client: Client, stack: string) {
-  return until('the stack to be known', async () => {
-    const answer = await client.plain('POST', `/deploy/${stack}?wait=true`, stack)
-    return answer.status === 404 ? null : answer
-  })
-}
 
 describe("the project's own docker-compose.yml", () => {
   const project = `deployer-${world.settings['WORKER_NAME']}`
@@ -59,7 +53,7 @@ describe("the project's own docker-compose.yml", () => {
     const client = createClient(`http://127.0.0.1:${port}`, world.secret)
     await until('readiness', async () => (await client.raw('GET', '/ready')).status === 200)
     await publishImage(engine, image('prod'), 'v2')
-    const answer = await deploy(client, stack.name)
+    const answer = await deployAndWait(client, stack.name)
     expect(answer.body).toMatchObject({ ok: true, host: 'prod', changes: [{ service: 'web' }] })
     await untilPage(stack, 'v2')
 
@@ -118,7 +112,7 @@ describe('the image', () => {
     await publishImage(engine, image('single'), 'v1')
     await stack.compose('up', '-d')
     const { client, container } = await runAll('single', ['-v', `${world.root}:${world.root}`], world.root)
-    const { body } = await deploy(client, stack.name)
+    const { body } = await deployAndWait(client, stack.name)
     expect(body).toMatchObject({ ok: true, host: 'single' })
     await engine.docker('restart', container)
     const again = await until('the job', async () => {
@@ -134,10 +128,10 @@ describe('the image', () => {
     await stack.compose('up', '-d')
     const before = await stack.containers()
     const { client } = await runAll('moved', ['-v', `${world.root}:/stacks`], '/stacks')
-    expect((await deploy(client, stack.name)).body).toMatchObject({ ok: true, changes: [] })
+    expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [] })
     expect(await stack.containers()).toEqual(before)
     await publishImage(engine, image('moved'), 'v2')
-    expect((await deploy(client, stack.name)).body).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+    expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
     const kept = await stack.compose('exec', '-T', 'web', '/bin/busybox', 'cat', '/data/precious')
     expect(kept).toBe('kept')
   })
@@ -151,7 +145,7 @@ describe('the image', () => {
       ['-v', `${world.root}:/stacks`, '--read-only', '-v', '/data', '--tmpfs', '/scratch:mode=1777', '-e', 'TMPDIR=/scratch'],
       '/stacks',
     )
-    const { status, body } = await deploy(client, stack.name)
+    const { status, body } = await deployAndWait(client, stack.name)
     expect([status, body.code]).toEqual([409, 'path_mismatch'])
     expect(body.detail).toContain(`-v ${world.root}:${world.root}`)
   })
@@ -159,7 +153,7 @@ describe('the image', () => {
   it('refuses a folder that is on no mount', async () => {
     const { client } = await runAll('unmounted', [], '/app')
     await until('the stack', async () => (await client.plain('GET', '/stacks', 'stacks')).body.stacks.length > 0)
-    const { status, body } = await deploy(client, 'apps')
+    const { status, body } = await deployAndWait(client, 'apps')
     expect([status, body.code]).toEqual([409, 'path_mismatch'])
   })
 })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { command } from '../../lab/command.ts'
+import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
@@ -13,12 +14,7 @@ const image = `${registry}/refusals:latest`
 await publishImage(engine, image, 'v1')
 const { client } = await world.start('all')
 
-async function deploy(stack: string) {
-  return until('the stack to be known', async () => {
-    const answer = await client.plain('POST', `/deploy/${stack}?wait=true`, stack)
-    return answer.status === 404 ? null : answer
-  })
-}
+const deploy = (name: string) => deployAndWait(client, name)
 
 describe('refused, with nothing changed', () => {
   it("a folder whose project name is another stack's: its up would remove that one's containers", async () => {

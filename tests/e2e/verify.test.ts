@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { makeImage, publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
@@ -16,12 +17,7 @@ const health = (url = 'http://127.0.0.1:8080/') => `    healthcheck:
       retries: 4
 `
 
-async function deploy(stack: string) {
-  return until('the stack to be known', async () => {
-    const answer = await client.plain('POST', `/deploy/${stack}?wait=true`, stack)
-    return answer.status === 404 ? null : answer
-  })
-}
+const deploy = (name: string) => deployAndWait(client, name)
 const stepOf = (job: any, name: string) => job.steps.find((step: any) => step.name === name)
 
 describe('verify', () => {

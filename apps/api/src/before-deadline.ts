@@ -11,18 +11,18 @@ export const REDIS_BUDGET = 1700
  * @throws {Problem} `queue_unavailable` when it fails or takes too long.
  */
 export async function beforeDeadline<T>(c: Context<AppEnv>, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(queueUnavailable(new Error('no answer from Redis in time'))),
-      Math.max(c.get('deadline') - Date.now(), 1),
-    )
-  })
   try {
-    return await Promise.race([work, over])
+    return await within(Math.max(c.get('deadline') - Date.now(), 1), work)
   } catch (error) {
     throw error instanceof Problem ? error : queueUnavailable(error)
-  } finally {
-    clearTimeout(timer)
   }
+}
+
+/** Waits for Redis so many milliseconds, and rejects after that. */
+export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer from Redis in time')), milliseconds)
+  })
+  return Promise.race([work, over]).finally(() => clearTimeout(timer))
 }

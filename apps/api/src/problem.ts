@@ -50,8 +50,9 @@ export class Problem extends Error {
   }
 }
 
-export function queueUnavailable(cause?: unknown): Problem {
-  const problem = new Problem('queue_unavailable', 'Redis cannot be reached. Nothing was accepted: try again.', { 'Retry-After': '5' })
+/** Redis is away. @param detail What that means for this request. */
+export function queueUnavailable(cause?: unknown, detail = 'Redis cannot be reached. Nothing was accepted: try again.'): Problem {
+  const problem = new Problem('queue_unavailable', detail, { 'Retry-After': '5' })
   problem.cause = cause
   return problem
 }

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { KEY_PREFIX } from '@deployer/shared/queue'
 import type { AppEnv } from '../app-env.ts'
+import { within } from '../before-deadline.ts'
 import { Problem } from '../problem.ts'
 import { limitKey, type ClientAddress } from './client-address.ts'
 
@@ -52,7 +53,7 @@ function createLimit(redis: Redis, name: string, perMinute: number) {
     perMinute,
     async consume(key: string): Promise<{ count: RateLimiterRes; allowed: boolean }> {
       try {
-        return { count: await inTime(shared.consume(key)), allowed: true }
+        return { count: await within(PATIENCE, shared.consume(key)), allowed: true }
       } catch (rejection) {
         if (rejection instanceof RateLimiterRes) return { count: rejection, allowed: false }
       }
@@ -64,14 +65,6 @@ function createLimit(redis: Redis, name: string, perMinute: number) {
       }
     },
   }
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer from Redis in time')), PATIENCE)
-  })
-  return Promise.race([work, over]).finally(() => clearTimeout(timer))
 }
 
 /** The fields of the RateLimit header drafts in the form that most clients read. */

@@ -6,7 +6,7 @@ import { StackName } from '@deployer/shared/names'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { hasEnded } from '../jobs/to-job.ts'
-import { answerProblem, Problem, PROBLEMS } from '../problem.ts'
+import { answerProblem, Problem, PROBLEMS, queueUnavailable } from '../problem.ts'
 import type { ApiContext } from './context.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
 
@@ -92,8 +92,7 @@ async function findHost(c: Context<AppEnv>, api: ApiContext, stack: string, want
   const [only, ...more] = having
   if (!only) {
     // Without Redis it is not known what stacks there are.
-    if (api.redis.status !== 'ready')
-      throw new Problem('queue_unavailable', 'Redis cannot be reached. Nothing was accepted: try again.', { 'Retry-After': '5' })
+    if (api.redis.status !== 'ready') throw queueUnavailable()
     throw unknown()
   }
   if (more.length > 0) {

@@ -7,7 +7,7 @@ import { requestCancel } from '@deployer/shared/run-record'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { hasEnded } from '../jobs/to-job.ts'
-import { Problem } from '../problem.ts'
+import { Problem, queueUnavailable } from '../problem.ts'
 import type { ApiContext } from './context.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
 
@@ -70,7 +70,7 @@ export function jobRoutes(api: ApiContext) {
 export async function readJob(c: Context<AppEnv>, api: ApiContext): Promise<{ job: Job; round: number }> {
   const id = (c.req.param('id') ?? '').toLowerCase()
   if (api.redis.status !== 'ready') {
-    throw new Problem('queue_unavailable', 'Redis cannot be reached, so jobs cannot be read: try again.', { 'Retry-After': '5' })
+    throw queueUnavailable(undefined, 'Redis cannot be reached, so jobs cannot be read: try again.')
   }
   const found = JobId.safeParse(id).success ? await beforeDeadline(c, api.store.read(id)) : null
   if (!found) throw new Problem('job_not_found', 'No job has this id, or it is no longer kept.')

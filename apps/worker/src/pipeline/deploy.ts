@@ -1,5 +1,4 @@
 import type { RunReport } from '@deployer/shared/job'
-import type { Redact } from '@deployer/shared/redact'
 import type { Compose, Container, Engine, StackPaths } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
 import { imagesByService, listChanges } from '../steps/changes.ts'
@@ -33,7 +32,7 @@ export interface DeployInput {
   limits: DeployLimits
   steps: StepRunner
   /** Called as soon as values are known that no output may show. */
-  hide: (secrets: string[]) => Redact
+  hide: (secrets: string[]) => void
   /** The images that ran before, kept from an earlier start of the same job that got as far as changing something. */
   former: ImageIds | null
   /** Passes the point of no return, and keeps the images for a later start. Throws when the job may not go on. */

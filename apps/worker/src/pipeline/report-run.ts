@@ -1,6 +1,6 @@
 import type { RunReport, StepName } from '@deployer/shared/job'
 import type { Logger } from '@deployer/shared/logger'
-import { createRedact, type Redact } from '@deployer/shared/redact'
+import { createRedact } from '@deployer/shared/redact'
 import type { RunningStep, StepEnd, StepRunner } from '../steps/step.ts'
 import type { DeployOutcome } from './outcome.ts'
 import { createTail } from './tail.ts'
@@ -15,7 +15,7 @@ export interface RunSink {
 
 /** Collects what happens in a run. */
 export interface RunReporter extends StepRunner {
-  hide(secrets: string[]): Redact
+  hide(secrets: string[]): void
   /** Keeps the images that run before the first change, for a start that has to mend this one. */
   remember(images: Record<string, string>): void
   /** The report with the run's end in it. */
@@ -47,7 +47,6 @@ export function reportRun(sink: RunSink, logger: Logger, signal: AbortSignal, se
   return {
     hide(more) {
       redact = createRedact([...secrets, ...more])
-      return redact
     },
     remember(images) {
       report.former = images

@@ -52,8 +52,7 @@ export function createStackQueues(common: Omit<JobTools, 'stopping' | 'deploying
       giveBack = await slots.take(AbortSignal.any(signals))
     } catch (error) {
       if (!stopping.signal.aborted) throw error
-      await job.moveToWait(token)
-      throw new WaitingError()
+      return putBack(job, token)
     }
     const abort = new AbortController()
     const onLost = () => abort.abort(new JobAborted('lost'))
@@ -66,8 +65,7 @@ export function createStackQueues(common: Omit<JobTools, 'stopping' | 'deploying
     } catch (error) {
       // What a helper goes on with is taken up by the next worker.
       if (error !== stopping.signal.reason) throw error
-      await job.moveToWait(token)
-      throw new WaitingError()
+      return putBack(job, token)
     } finally {
       running.delete(job.id ?? '')
       lost?.removeEventListener('abort', onLost)
@@ -123,6 +121,12 @@ export function createStackQueues(common: Omit<JobTools, 'stopping' | 'deploying
       await settleWithin(GOODBYE, closing)
     },
   }
+}
+
+/** Gives a job back to its queue, for the next worker. */
+async function putBack(job: QueuedJob, token: string | undefined): Promise<never> {
+  await job.moveToWait(token)
+  throw new WaitingError()
 }
 
 /** Resolves when no deploy is running and what is left has waited for an absent Redis too long: the next worker will end those jobs. */
