@@ -28,10 +28,9 @@ export async function startService(
   const env = serviceEnv({ HOST: '127.0.0.1', ...settings, PORT: port })
   const child = startChild(process.execPath, [join(REPOSITORY, 'launcher/main.ts'), role], env, onOutput)
   const started = role === 'worker' ? '"worker_started"' : '"api_started"'
-  await until(`${role} to start`, () => {
-    if (child.process.exitCode !== null) throw new Error(`it ended: ${child.output()}`)
-    return child.output().includes(started)
-  })
+  const ended = () => child.process.exitCode !== null
+  await until(`${role} to start`, () => ended() || child.output().includes(started))
+  if (ended()) throw new Error(`${role} ended with ${child.process.exitCode}: ${child.output()}`)
   const client = createClient(`http://127.0.0.1:${port}`, settings['DEPLOY_SECRET'] ?? '')
   if (role === 'all') await until('readiness', async () => (await fetch(`${client.url}/ready`)).ok)
   const logLines = () =>

@@ -1,9 +1,11 @@
 import { loadSettings, SettingsError, type Role, type Settings } from '@deployer/shared/settings'
+import { startTelemetry, type Telemetry } from '@deployer/shared/telemetry'
+import { version } from '@deployer/shared/version'
 import { startEmbeddedRedis } from './embedded-redis.ts'
 
 /** What each app's main module gives. */
 interface App {
-  start(settings: Settings & { REDIS_URL: string }, env: NodeJS.ProcessEnv): Promise<() => Promise<void>>
+  start(settings: Settings & { REDIS_URL: string }, env: NodeJS.ProcessEnv, telemetry: Telemetry | null): Promise<() => Promise<void>>
 }
 
 /** The entry point of every app, loaded by the name of its role: the one place that knows them all. */
@@ -30,15 +32,22 @@ async function run(role: string): Promise<void> {
     throw new SettingsError(`The role is "${role}", but must be api, worker or all.`)
   }
   if (role === 'helper') {
-    await ((await import(ENTRY.helper)) as App).start(loadSettings(process.env, 'worker') as Settings & { REDIS_URL: string }, process.env)
+    await ((await import(ENTRY.helper)) as App).start(
+      loadSettings(process.env, 'worker') as Settings & { REDIS_URL: string },
+      process.env,
+      null,
+    )
     return exitWith(0)
   }
   const settings = loadSettings(process.env, role)
   const url = settings.REDIS_URL ?? (await bringRedis(role, settings))
+  const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT
+  const telemetry = endpoint ? await startTelemetry(endpoint, role, version) : null
+  if (telemetry) stops.push(telemetry.stop)
   const names: (keyof typeof ENTRY)[] = role === 'all' ? ['worker', 'api'] : [role]
   for (const name of names) {
     const app = (await import(ENTRY[name])) as App
-    stops.push(await app.start({ ...settings, REDIS_URL: url }, process.env))
+    stops.push(await app.start({ ...settings, REDIS_URL: url }, process.env, telemetry))
   }
 }
 

@@ -48,16 +48,21 @@ const NEEDS = {
   jq: { met: () => onPath('jq'), debian: ['jq'], otherwise: 'jq' },
   chromium: { met: () => onPath('chromium'), debian: ['chromium'], otherwise: 'Chromium at /usr/bin/chromium' },
   webhook: { met: () => onPath('webhook'), debian: ['webhook'], otherwise: "Debian's webhook (adnanh/webhook)" },
+  nginx: { met: () => onPath('nginx'), debian: ['nginx'], otherwise: 'nginx' },
+  caddy: { met: () => onPath('caddy'), debian: ['caddy'], otherwise: 'Caddy 2' },
   promtool: { met: () => onPath('promtool'), debian: ['prometheus'], otherwise: 'promtool (from Prometheus)' },
 }
+
+/** A whole system to try things on. */
+const LAB = ['engine', 'docker', 'compose', 'redis', 'setpriv', 'registry', 'busybox']
 
 const NEEDED_BY = {
   start: ['engine', 'compose', 'setpriv'],
   worker: ['engine', 'compose', 'setpriv'],
-  demo: ['engine', 'docker', 'compose', 'redis', 'setpriv', 'registry', 'busybox'],
-  test: ['engine', 'docker', 'compose', 'redis', 'setpriv', 'registry', 'busybox', 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq'],
-  chaos: ['engine', 'docker', 'compose', 'redis', 'setpriv', 'registry', 'busybox'],
-  bench: ['engine', 'docker', 'compose', 'redis', 'setpriv', 'registry', 'busybox', 'webhook', 'debootstrap'],
+  demo: LAB,
+  test: [...LAB, 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq', 'chromium', 'webhook', 'promtool', 'nginx', 'caddy'],
+  chaos: LAB,
+  bench: [...LAB, 'webhook', 'debootstrap'],
 }
 
 /**
@@ -108,15 +113,15 @@ function install(packages) {
     const fromTrixie = packages.some((name) => name.endsWith('/trixie')) && releaseName() !== 'trixie'
     if (fromTrixie) addTrixieSource()
     const wanted = fromTrixie ? packages : packages.map((name) => name.replace('/trixie', ''))
-    apt(['update', '-q'])
-    apt(['install', '-y', '-q', '--no-install-recommends', ...wanted])
+    apt(['-o', 'Acquire::Retries=3', 'update', '-q'])
+    apt(['-o', 'Acquire::Retries=3', 'install', '-y', '-q', '--no-install-recommends', ...wanted])
   } finally {
     if (ours) rmSync(policy, { force: true })
   }
 }
 
 function apt(args) {
-  process.stderr.write(`setup: apt-get ${args[0]} …\n`)
+  process.stderr.write(`setup: apt-get ${args.includes('update') ? 'update' : 'install'} …\n`)
   const run = spawnSync('apt-get', args, {
     encoding: 'utf8',
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },

@@ -1,10 +1,5 @@
 import type { HttpBindings } from '@hono/node-server'
-
-/** Who a request comes from, once its signature holds. */
-export interface Caller {
-  /** The id of the key that signed. */
-  key: string
-}
+import type { Caller } from './keys/caller.ts'
 
 /** What the gates have found out about a request, for its handler. */
 export interface AppEnv {

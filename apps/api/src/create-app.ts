@@ -2,12 +2,15 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { AppEnv } from './app-env.ts'
 import type { ClientAddress } from './gates/client-address.ts'
+import { harden } from './gates/harden.ts'
 import { createRateLimit } from './gates/rate-limit.ts'
 import { createReadBody } from './gates/read-body.ts'
 import { requestId } from './gates/request-id.ts'
+import type { RefusalCounter } from './metrics/refusal-counter.ts'
 import { answerProblem, Problem } from './problem.ts'
 import type { ApiContext } from './routes/context.ts'
 import { deployRoutes } from './routes/deploy.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -23,15 +26,17 @@ export interface AppLimits {
 /**
  * Puts the HTTP application together: what is open first, then the gates in their order, then what is behind them.
  *
- * @param dashboard `null` where it is not configured: then there is nothing at its path.
+ * @param optional The routes of the dashboard and the metrics, where they are configured: otherwise there is nothing at their paths.
+ * @param refusals Counts the requests that are turned away.
  */
-export function createApp(api: ApiContext, limits: AppLimits, dashboard: Hono<AppEnv> | null) {
+export function createApp(api: ApiContext, limits: AppLimits, optional: Hono<AppEnv>[], refusals: RefusalCounter) {
   const app = new Hono<AppEnv>()
-  app.use(requestId)
+  app.use(requestId, harden)
   app.route('/', healthRoutes(api))
   app.use(createRateLimit(api.redis, limits.clientAddress, limits.writesPerMinute, limits.readsPerMinute))
   app.use(createReadBody(limits.maxBodyBytes))
-  if (dashboard) app.route('/', dashboard)
+  app.route('/', docsRoutes())
+  for (const routes of optional) app.route('/', routes)
   app.route('/', deployRoutes(api))
   app.route('/', jobRoutes(api))
   app.route('/', eventRoutes(api))
@@ -40,6 +45,7 @@ export function createApp(api: ApiContext, limits: AppLimits, dashboard: Hono<Ap
   app.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse()
     if (error instanceof Problem) {
+      refusals.count(error.code)
       const fields = { event: 'request_refused', code: error.code, method: c.req.method, path: c.req.path, client: c.get('clientAddress') }
       api.logger.info({ ...fields, request_id: c.get('requestId'), err: error.cause }, 'request refused')
       return answerProblem(c, error)

@@ -21,6 +21,8 @@ export interface InventoryCache {
   stacks(): HostedStack[]
   /** The hosts that have a stack; asks Redis again before it says none. */
   find(stack: string): Promise<HostedStack[]>
+  /** Every host that has ever been heard of, with the milliseconds since then. */
+  hosts(): { name: string; online: boolean; heartbeatAge: number; stacks: number }[]
   /** Whether any worker lives. */
   anyWorker(): boolean
   /** Looks again now. */
@@ -78,6 +80,13 @@ export function createInventoryCache(redis: Redis, subscriber: Redis, logger: Lo
       await refresh()
       return stacks().filter((stack) => stack.name === name)
     },
+    hosts: () =>
+      hosts.map(({ host, stacks }) => ({
+        name: host,
+        online: isOnline(host),
+        heartbeatAge: Date.now() - (heartbeats.get(host) ?? 0),
+        stacks: stacks.length,
+      })),
     anyWorker: () => [...heartbeats.keys()].some(isOnline),
     stop: () => clearInterval(timer),
   }

@@ -1,5 +1,7 @@
 import { serve } from '@hono/node-server'
+import type { Hono } from 'hono'
 import { once } from 'node:events'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connectRedis, FAIL_FAST, PATIENT } from '@deployer/shared/connect-redis'
 import { INVENTORY_CHANNEL } from '@deployer/shared/inventory'
@@ -7,9 +9,17 @@ import { JOB_CHANNEL } from '@deployer/shared/job-stream'
 import { createLogger } from '@deployer/shared/logger'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { secretValues, SettingsError, type Settings } from '@deployer/shared/settings'
+import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { createApp } from './create-app.ts'
 import { createClientAddress } from './gates/client-address.ts'
-import { createSignatureGate } from './gates/signature.ts'
+import { createAuthenticate } from './gates/authenticate.ts'
+import { createFailureBudget } from './gates/failure-budget.ts'
+import type { AppEnv } from './app-env.ts'
+import { createKeyRing } from './keys/key-ring.ts'
+import { createTokenVerifier } from './keys/verify-token.ts'
+import { createRefusalCounter } from './metrics/refusal-counter.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { answerClientError, MAX_CONNECTIONS, SERVER_OPTIONS } from './server-limits.ts'
 import { createInventoryCache } from './inventory-cache.ts'
 import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
@@ -23,20 +33,43 @@ const GOODBYE = 5000
 /**
  * Starts the API: the part that faces callers. It reaches Redis and nothing else.
  *
+ * @param telemetry `null`: nothing is traced.
  * @returns Stops it: requests that are being held are answered with the job as it is.
  * @throws {SettingsError} when the address cannot be listened on.
  */
-export async function start(settings: Settings & { REDIS_URL: string }): Promise<() => Promise<void>> {
-  const logger = createLogger(settings.LOG_LEVEL, 'api', secretValues(settings))
-  const redis = connectRedis(settings.REDIS_URL, 'api', logger, FAIL_FAST)
+export async function start(
+  settings: Settings & { REDIS_URL: string },
+  _env: NodeJS.ProcessEnv,
+  telemetry: Telemetry | null,
+): Promise<() => Promise<void>> {
+  const hidden = secretValues(settings)
+  const logger = createLogger(settings.LOG_LEVEL, 'api', hidden)
+  const ring = createKeyRing(settings.DEPLOY_KEYS_FILE, logger, ({ keys }) => {
+    hidden.push(...keys.map(({ secret }) => secret).filter((secret) => !hidden.includes(secret)))
+  })
+  const redis = connectRedis(settings.REDIS_URL, 'api', logger, { ...FAIL_FAST, enableAutoPipelining: true })
   const subscriber = connectRedis(settings.REDIS_URL, 'api-news', logger, PATIENT)
   const inventory = createInventoryCache(redis, subscriber, logger)
   const store = createJobStore(redis)
   const hub = createJobHub(subscriber, store)
-  const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS)
+  const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS, telemetry)
+  const refusals = createRefusalCounter()
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
-  const rules = { secrets, tolerance: settings.SIGNATURE_TOLERANCE, requireTimestamp: settings.REQUIRE_TIMESTAMP }
-  const { DASHBOARD_USER: user, DASHBOARD_PASSWORD: password } = settings
+  const credentials = {
+    secrets,
+    ring,
+    tokens: createTokenVerifier(),
+    rules: { tolerance: settings.SIGNATURE_TOLERANCE, requireTimestamp: settings.REQUIRE_TIMESTAMP },
+    failures: createFailureBudget(redis, settings.RATE_LIMIT_PER_MIN),
+  }
+  const { DASHBOARD_USER: user, DASHBOARD_PASSWORD: password, METRICS_TOKEN: metricsToken } = settings
+  // Loaded only where they are wanted: they cost memory.
+  const optional: Hono<AppEnv>[] = []
+  if (password) optional.push((await import('./routes/dashboard.ts')).createDashboard({ user, password }, queue, store, logger))
+  if (metricsToken) {
+    const { createDeployMetrics } = await import('./metrics/deploy-metrics.ts')
+    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken))
+  }
   const app = createApp(
     {
       redis,
@@ -45,9 +78,10 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
       queue,
       store,
       hub,
-      signed: createSignatureGate(redis, rules),
+      authenticate: createAuthenticate(redis, credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
+      trace: telemetry?.traceFrom ?? ((_traceparent, ...span) => untraced(...span)),
       retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
     },
     {
@@ -56,8 +90,8 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
       readsPerMinute: settings.READ_RATE_LIMIT_PER_MIN,
       maxBodyBytes: settings.MAX_BODY_BYTES,
     },
-    // Loaded only where it is wanted: it costs memory.
-    password ? (await import('./routes/dashboard.ts')).createDashboard({ user, password }, queue, store, logger) : null,
+    optional,
+    refusals,
   )
   // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
@@ -67,7 +101,9 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
     HELLO,
     connected.then(() => inventory.refresh()),
   )
-  const server = serve({ fetch: app.fetch, hostname: settings.HOST, port: settings.PORT })
+  const server = serve({ fetch: app.fetch, hostname: settings.HOST, port: settings.PORT, serverOptions: SERVER_OPTIONS }) as Server
+  server.maxConnections = MAX_CONNECTIONS
+  server.on('clientError', answerClientError)
   try {
     await once(server, 'listening')
   } catch (error) {
@@ -81,8 +117,9 @@ export async function start(settings: Settings & { REDIS_URL: string }): Promise
     const closed = once(server, 'close')
     server.close()
     await settleWithin(GOODBYE, closed)
-    if ('closeAllConnections' in server) server.closeAllConnections()
+    server.closeAllConnections()
     inventory.stop()
+    ring.stop()
     await settleWithin(1000, queue.close())
     subscriber.disconnect()
     redis.disconnect()

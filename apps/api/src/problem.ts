@@ -9,6 +9,7 @@ export const PROBLEMS = {
   signature_invalid: [401, 'The signature does not hold'],
   signature_expired: [401, 'The signature is too old or from the future'],
   signature_replayed: [401, 'The signature has been used before'],
+  token_invalid: [401, 'The token is not accepted'],
   forbidden: [403, 'This is not allowed'],
   not_found: [404, 'There is nothing here'],
   stack_not_found: [404, 'There is no such stack'],
@@ -21,12 +22,15 @@ export const PROBLEMS = {
   stack_ambiguous: [409, 'Several hosts have this stack'],
   canceled: [409, 'The job was canceled'],
   not_cancelable: [409, 'The job cannot be canceled any more'],
+  request_timeout: [408, 'The request came in too slowly'],
   body_too_large: [413, 'The body is too large'],
+  path_too_long: [414, 'The path is too long'],
   invalid_request: [422, 'The request is not valid'],
   stack_mismatch: [422, 'Path and body name different stacks'],
   rate_limited: [429, 'Too many requests'],
   step_failed: [500, 'A step of the deploy failed'],
   internal_error: [500, 'Something went wrong here'],
+  issuer_unavailable: [503, "The keys of the token's issuer cannot be had"],
   queue_unavailable: [503, 'The queue cannot be written'],
 } as const satisfies Record<OutcomeCode | (string & {}), readonly [ContentfulStatusCode, string]>
 export type ProblemCode = keyof typeof PROBLEMS
@@ -58,8 +62,19 @@ export function queueUnavailable(cause?: unknown, detail = 'Redis cannot be reac
 }
 
 /** RFC 9457 problem details, which also carry `ok` and the stable code. */
+export function problemBody(
+  status: number,
+  title: string,
+  detail: string,
+  code: ProblemCode,
+  members: Record<string, unknown> = {},
+): string {
+  return JSON.stringify({ type: 'about:blank', title, status, detail, ok: false, code, ...members })
+}
+
+/** A problem as an answer. */
 export function answerProblem(c: Context, problem: Problem): Response {
   const [status, title] = PROBLEMS[problem.code]
-  const body = { type: 'about:blank', title, status, detail: problem.message, ok: false, code: problem.code, ...problem.members }
-  return c.body(JSON.stringify(body), status, { 'Content-Type': 'application/problem+json', ...problem.headers })
+  const body = problemBody(status, title, problem.message, problem.code, problem.members)
+  return c.body(body, status, { 'Content-Type': 'application/problem+json', ...problem.headers })
 }

@@ -1,4 +1,5 @@
 import { SettingsError, type Settings } from '@deployer/shared/settings'
+import type { Trace } from '@deployer/shared/telemetry'
 import { createCompose, findCompose } from './adapters/compose-cli.ts'
 import { createEngine } from './adapters/engine-api.ts'
 import type { Compose, Engine } from './ports.ts'
@@ -21,7 +22,7 @@ export interface Host {
  *
  * @throws {SettingsError} when compose is not installed or DOCKER_HOST makes no sense.
  */
-export async function connectEngine(settings: Settings, env: NodeJS.ProcessEnv): Promise<Host> {
+export async function connectEngine(settings: Settings, env: NodeJS.ProcessEnv, trace: Trace): Promise<Host> {
   const program = findCompose(env)
   if (program === null) {
     throw new SettingsError('The Docker Compose plugin was not found. Install it: https://docs.docker.com/compose/install/linux/')
@@ -30,5 +31,5 @@ export async function connectEngine(settings: Settings, env: NodeJS.ProcessEnv):
   const engine = createEngine(dockerHost)
   const container = ownContainerId()
   const root = await findHostRoot(settings.STACKS_ROOT, settings.HOST_STACKS_ROOT, container, engine)
-  return { engine, compose: createCompose(program, env), root, container, dockerHost }
+  return { engine, compose: createCompose(program, env, trace), root, container, dockerHost }
 }

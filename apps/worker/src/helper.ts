@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { createLogger } from '@deployer/shared/logger'
 import type { Settings } from '@deployer/shared/settings'
+import { untraced } from '@deployer/shared/telemetry'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits } from './deploy-limits.ts'
 import { lockStack } from './lock/stack-lock.ts'
@@ -18,9 +19,9 @@ import { locateStack } from './stacks/locate-stack.ts'
 export async function start(settings: Settings, env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
   const task = HelperTask.parse(JSON.parse(env[TASK_VARIABLE] ?? '{}'))
   const logger = createLogger(settings.LOG_LEVEL, 'helper', [])
-  const { engine, compose, root } = await connectEngine(settings, env)
+  const { engine, compose, root } = await connectEngine(settings, env, untraced)
   const never = new AbortController().signal
-  const nowhere = { save: () => undefined, event: () => undefined }
+  const nowhere = { save: () => undefined, event: () => undefined, trace: untraced }
   const reporter = reportRun(nowhere, logger.child({ stack: task.stack }), never, [], task.former)
   let end: Parameters<typeof reporter.end>[0]
   try {

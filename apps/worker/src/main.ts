@@ -2,6 +2,7 @@ import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
 import { createLogger } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
+import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, helperEnv } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
@@ -12,12 +13,18 @@ import { createStackQueues } from './queue/stack-queues.ts'
  * Starts a worker: the part that touches the host.
  *
  * @param env What of the environment compose may see is taken from here.
+ * @param telemetry `null`: nothing is traced.
  * @returns Stops it: nothing new is taken, and running deploys are finished.
  */
-export async function start(settings: Settings & { REDIS_URL: string }, env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
+export async function start(
+  settings: Settings & { REDIS_URL: string },
+  env: NodeJS.ProcessEnv,
+  telemetry: Telemetry | null,
+): Promise<() => Promise<void>> {
   const secrets = secretValues(settings)
   const logger = createLogger(settings.LOG_LEVEL, 'worker', secrets)
-  const { engine, compose, root, container, dockerHost } = await connectEngine(settings, env)
+  const trace = telemetry?.trace ?? untraced
+  const { engine, compose, root, container, dockerHost } = await connectEngine(settings, env, trace)
   const host = settings.WORKER_NAME
   if (root.problem !== null) logger.error({ event: 'stacks_root_problem' }, root.problem)
   const redis = connectRedis(settings.REDIS_URL, 'worker', logger, PATIENT)
@@ -35,8 +42,10 @@ export async function start(settings: Settings & { REDIS_URL: string }, env: Nod
       self: container === null ? null : { container, engineByNetwork: dockerHost.startsWith('tcp:'), env: helperEnv(settings, env) },
       retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
       searchPath: env['PATH'] ?? '',
+      trace,
     },
     createSlots(settings.WORKER_CONCURRENCY),
+    telemetry,
   )
   subscriber.on('message', (_channel, message) => {
     const { jobId, news } = decodeJobNews(message)

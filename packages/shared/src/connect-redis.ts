@@ -2,7 +2,7 @@ import { Redis, type RedisOptions } from 'ioredis'
 import type { Logger } from './logger.ts'
 
 /** How a connection behaves when Redis is away. */
-type ConnectionOptions = Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout' | 'connectTimeout'>
+type ConnectionOptions = Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout' | 'connectTimeout' | 'enableAutoPipelining'>
 
 /** For commands that must be answered soon or fail: what an HTTP request waits for. */
 export const FAIL_FAST: ConnectionOptions = { maxRetriesPerRequest: null, commandTimeout: 1500, connectTimeout: 2000 }

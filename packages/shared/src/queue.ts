@@ -22,6 +22,11 @@ export function parseQueueName(name: string): { stack: string; host: string } | 
   return at > 0 && stack.success && host.success ? { stack: stack.data, host: host.data } : null
 }
 
+/** The key under which BullMQ keeps the id of the one job of a queue that waits for an action, until that job starts. */
+export function waitingKey(queue: string, action: string): string {
+  return `${KEY_PREFIX}:${queue}:de:${action}`
+}
+
 /** The hash in which BullMQ keeps a job. */
 export function jobKey(queue: string, jobId: string): string {
   return `${KEY_PREFIX}:${queue}:${jobId}`

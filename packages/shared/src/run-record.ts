@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis'
+import { COUNTERS_KEY, countJob } from './counters.ts'
 import { encodeJobNews, JOB_CHANNEL } from './job-stream.ts'
-import { RunReport } from './job.ts'
-import { KEY_PREFIX } from './queue.ts'
+import { type Job, RunReport } from './job.ts'
+import { KEY_PREFIX, queueName, waitingKey } from './queue.ts'
 
 /**
  * Where a job is between being queued and having ended.
@@ -41,6 +42,7 @@ if fence[1] ~= ARGV[1] or fence[2] ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'report', ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 if ARGV[5] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[5]) end
+for i = 6, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
 return 1`
 
 const APPLY = `
@@ -53,6 +55,7 @@ return 'applying'`
 const CANCEL = `
 local run = redis.call('HMGET', KEYS[1], 'round', 'phase', 'report')
 if run[1] ~= ARGV[1] then
+  if redis.call('GET', KEYS[3]) == ARGV[5] then redis.call('DEL', KEYS[3]) end
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'round', ARGV[1], 'phase', 'canceled')
   redis.call('EXPIRE', KEYS[1], ARGV[2])
@@ -80,13 +83,21 @@ export async function beginRun(
 /**
  * Stores what a run has come to. A report with `finished_at` ends the job for all who read it.
  *
+ * @param job What it was about, for the counters, which are raised in the same step as the job ends: once, whatever process dies.
  * @param retention Seconds that the report is kept.
  * @returns `false` when another start has replaced this one: stop at once.
  */
-export async function saveReport(redis: Redis, fence: RunFence, report: RunReport, retention: number): Promise<boolean> {
+export async function saveReport(
+  redis: Redis,
+  fence: RunFence,
+  job: Pick<Job, 'stack' | 'host' | 'action'>,
+  report: RunReport,
+  retention: number,
+): Promise<boolean> {
   const news = report.finished_at ? encodeJobNews(fence.jobId, 'end') : ''
-  const args = [String(fence.round), String(fence.attempt), JSON.stringify(report), retention, news]
-  return (await redis.eval(SAVE, 2, runKey(fence.jobId), JOB_CHANNEL, ...args)) === 1
+  const counts = report.finished_at ? countJob(job, report) : []
+  const args = [String(fence.round), String(fence.attempt), JSON.stringify(report), retention, news, ...counts]
+  return (await redis.eval(SAVE, 3, runKey(fence.jobId), JOB_CHANNEL, COUNTERS_KEY, ...args)) === 1
 }
 
 /** Passes the point after which a job is no longer cancelable; tells when somebody was faster. */
@@ -101,7 +112,14 @@ export async function enterApplying(redis: Redis, fence: RunFence): Promise<Phas
  * @param round BullMQ's attemptsMade of the job.
  * @returns `canceled`: it had not begun and never will; `canceling`: its worker was told; `applying`: too late.
  */
-export async function requestCancel(redis: Redis, jobId: string, round: number, retention: number): Promise<Phase> {
-  const args = [String(round), retention, encodeJobNews(jobId, 'end'), encodeJobNews(jobId, 'cancel')]
-  return (await redis.eval(CANCEL, 2, runKey(jobId), JOB_CHANNEL, ...args)) as Phase
+export async function requestCancel(
+  redis: Redis,
+  { job_id: jobId, host, stack, action }: Pick<Job, 'job_id' | 'host' | 'stack' | 'action'>,
+  round: number,
+  retention: number,
+): Promise<Phase> {
+  const args = [String(round), retention, encodeJobNews(jobId, 'end'), encodeJobNews(jobId, 'cancel'), jobId]
+  // A request that comes after this must not join a job that will never run.
+  const waiting = waitingKey(queueName(host, stack), action)
+  return (await redis.eval(CANCEL, 3, runKey(jobId), JOB_CHANNEL, waiting, ...args)) as Phase
 }

@@ -41,9 +41,13 @@ const DAY = 86_400
 /** Every setting of Deployer: the source of its validation, its default and its line in the documentation. */
 export const Settings = z.object({
   DEPLOY_SECRET: secret(
-    'The shared secret that requests are signed with. Empty, or a sample value from the docs, and the API does not start.',
+    'The shared secret that requests are signed with: the key to everything. Empty (without DEPLOY_KEYS_FILE), or a sample value from the docs, and the API does not start.',
   ),
   DEPLOY_SECRET_PREVIOUS: secret('Also accepted, while the secret is being rotated.'),
+  DEPLOY_KEYS_FILE: z.string().startsWith('/', 'an absolute path').optional().register(meta, {
+    description:
+      'YAML file of scoped keys and OIDC rules, beside or instead of DEPLOY_SECRET; read again when it changes. See docs/keys.md.',
+  }),
   STACKS_ROOT: z.string().startsWith('/', 'an absolute path').default('/opt/stacks').register(meta, {
     description: 'Folder whose direct subfolders are the stacks. Missing, and the worker does not start.',
   }),
@@ -126,6 +130,14 @@ export const Settings = z.object({
     .default('admin')
     .register(meta, { description: 'Who signs in to Bull Board at `/dashboard`.' }),
   DASHBOARD_PASSWORD: secret('The password of Bull Board. None, and there is no dashboard (404).'),
+  METRICS_TOKEN: secret('The bearer token of `/metrics`. None, and there are no metrics (404).'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'http://host:port or https://host:port' })
+    .optional()
+    .register(meta, {
+      description:
+        'OpenTelemetry collector (OTLP over HTTP) that gets a trace of each deploy, from the request to compose. None, and nothing is traced.',
+    }),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'trace, debug, info, warn, error, fatal or silent')
     .default('info')

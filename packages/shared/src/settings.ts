@@ -1,17 +1,12 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { readSecretFile } from './read-secret-file.ts'
+import { isSampleSecret } from './sample-secret.ts'
 import { Settings, settingMeta, settingNames, type SettingName } from './settings-schema.ts'
 
 export type { Settings } from './settings-schema.ts'
 
 /** The part of the system that is being started; `all` is both. */
 export type Role = 'api' | 'worker' | 'all'
-
-/** Values that stand in the documentation or in every tutorial: whoever signs with one is not protected. */
-const SAMPLE_SECRETS = new Set(
-  ['change-me', 'changeme', 'change_me', 'replace-me', 'your-secret', 'your-secret-here', 'a-long-random-string', 'example'].concat(
-    'put-a-long-random-value-here',
-  ),
-)
 
 /** A setting that stops the start. `exitCode` is EX_CONFIG of sysexits.h. */
 export class SettingsError extends Error {
@@ -65,7 +60,7 @@ function readSetting(env: NodeJS.ProcessEnv, name: SettingName): string | undefi
   if (!file) return value
   if (value !== undefined) throw new SettingsError(`${name} and ${fileVariable} are both set. Keep one of them.`)
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+    return readSecretFile(file)
   } catch (error) {
     throw new SettingsError(`${fileVariable} is "${file}", which cannot be read (${(error as NodeJS.ErrnoException).code}).`)
   }
@@ -73,11 +68,11 @@ function readSetting(env: NodeJS.ProcessEnv, name: SettingName): string | undefi
 
 function checkSecret(settings: Settings): void {
   const how = 'Make one with: openssl rand -hex 32'
-  if (!settings.DEPLOY_SECRET?.trim()) {
+  if (!settings.DEPLOY_SECRET?.trim() && (settings.DEPLOY_SECRET !== undefined || settings.DEPLOY_KEYS_FILE === undefined)) {
     throw new SettingsError(`DEPLOY_SECRET is empty, but must be the secret that callers sign with. ${how}`)
   }
   for (const name of ['DEPLOY_SECRET', 'DEPLOY_SECRET_PREVIOUS'] as const) {
-    if (SAMPLE_SECRETS.has(settings[name]?.trim().toLowerCase() ?? '')) {
+    if (isSampleSecret(settings[name] ?? '')) {
       throw new SettingsError(`${name} is a sample value from the documentation, which everybody knows. ${how}`)
     }
   }

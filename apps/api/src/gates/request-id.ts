@@ -11,6 +11,6 @@ export const requestId = createMiddleware<AppEnv>(async (c, next) => {
   const id = given !== undefined && SANE.test(given) ? given : randomUUID()
   c.set('requestId', id)
   c.set('deadline', Date.now() + REDIS_BUDGET)
-  c.header('X-Request-Id', id)
+  c.env.outgoing.setHeader('X-Request-Id', id)
   await next()
 })

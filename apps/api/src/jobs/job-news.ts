@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import type { EventEmitter } from 'node:events'
 import type { Job } from '@deployer/shared/job'
 import { decodeJobNews, JOB_CHANNEL, type JobNews } from '@deployer/shared/job-stream'
 import type { JobStore } from './job-store.ts'
@@ -7,15 +8,19 @@ import { hasEnded } from './to-job.ts'
 /** Jobs that somebody waits for are looked at this often even without news, since news can be missed. Milliseconds. */
 const LOOK_AGAIN = 3000
 
+/** What is needed of Node's own answer; an AbortSignal for each of thousands of callers would take twice the memory. */
+export type HeldAnswer = Pick<EventEmitter, 'once' | 'off'>
+
 /** Tells many readers about jobs, over one connection to Redis. */
 export interface JobHub {
   /** Calls back at all news of a job. @returns Ends it. */
   onNews(jobId: string, listener: (news: JobNews) => void): () => void
   /**
    * Waits for a job's end.
-   * @returns The job, ended or not when the time was over or the signal aborted; `null` when it has gone.
+   * @param answer The answer that is being held: when its connection closes, nobody waits any more.
+   * @returns The job, ended or not when the time was over or the connection closed; `null` when it has gone.
    */
-  waitForEnd(jobId: string, milliseconds: number, signal: AbortSignal): Promise<Job | null>
+  waitForEnd(jobId: string, milliseconds: number, answer: HeldAnswer): Promise<Job | null>
   /** Lets all go who wait. */
   stop(): void
 }
@@ -24,7 +29,8 @@ export interface JobHub {
 export function createJobHub(subscriber: Redis, store: JobStore): JobHub {
   const listeners = new Map<string, Set<(news: JobNews) => void>>()
   const waiters = new Map<string, Set<(job: Job | null) => void>>()
-  const stopping = new AbortController()
+  const everyone = new Set<() => void>()
+  let stopped = false
   const looking = new Map<string, Promise<void>>()
 
   function onNews(jobId: string, listener: (news: JobNews) => void): () => void {
@@ -72,36 +78,34 @@ export function createJobHub(subscriber: Redis, store: JobStore): JobHub {
 
   return {
     onNews,
-    async waitForEnd(jobId, milliseconds, signal) {
+    async waitForEnd(jobId, milliseconds, answer) {
       const set = waiters.get(jobId) ?? new Set()
       waiters.set(jobId, set)
-      let timer: NodeJS.Timeout | undefined
-      let giveUp: (() => void) | undefined
+      let letGo = (_job: Job | null): void => undefined
+      const ended = new Promise<Job | null>((resolve) => (letGo = resolve))
       let over = false
-      const ended = new Promise<Job | null>((resolve) => {
-        const done = (job: Job | null) => resolve(job)
-        set.add(done)
-        giveUp = () => {
-          over = true
-          set.delete(done)
-          if (set.size === 0 && waiters.get(jobId) === set) waiters.delete(jobId)
-          resolve(null)
-        }
-        timer = setTimeout(giveUp, milliseconds)
-        for (const reason of [signal, stopping.signal]) {
-          reason.addEventListener('abort', giveUp, { once: true })
-          if (reason.aborted) giveUp()
-        }
-      })
+      const giveUp = () => {
+        over = true
+        letGo(null)
+      }
+      set.add(letGo)
+      everyone.add(giveUp)
+      answer.once('close', giveUp)
+      const timer = setTimeout(giveUp, milliseconds)
+      if (stopped) giveUp()
       // Subscribed first, read then: nothing falls between the two.
-      void look(jobId)
+      else void look(jobId)
       const job = await ended
       clearTimeout(timer)
-      for (const reason of [signal, stopping.signal]) if (giveUp) reason.removeEventListener('abort', giveUp)
+      answer.off('close', giveUp)
+      everyone.delete(giveUp)
+      set.delete(letGo)
+      if (set.size === 0 && waiters.get(jobId) === set) waiters.delete(jobId)
       return over ? ((await store.read(jobId))?.job ?? null) : job
     },
     stop() {
-      stopping.abort()
+      stopped = true
+      for (const giveUp of everyone) giveUp()
       clearInterval(timer)
     },
   }

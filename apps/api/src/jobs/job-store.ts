@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 import type { Job, JobState } from '@deployer/shared/job'
-import { jobKey, KEY_PREFIX, QUEUES_KEY } from '@deployer/shared/queue'
+import { jobKey, KEY_PREFIX, parseQueueName, QUEUES_KEY } from '@deployer/shared/queue'
 import { runKey } from '@deployer/shared/run-record'
-import { toJob } from './to-job.ts'
+import { queuedAt, toJob } from './to-job.ts'
 
 /** Reads jobs. */
 export interface JobStore {
@@ -12,8 +12,19 @@ export interface JobStore {
   list(queues: string[], states: JobState[] | null, limit: number): Promise<Job[]>
   /** Remembers where a job is, so that it need not be looked for. */
   remember(jobId: string, queue: string): void
+  /** How much waits and runs in each queue, and since when the oldest of it (milliseconds since the epoch). */
+  depths(): Promise<QueueDepth[]>
   /** Every queue there is or was. */
   queues(): Promise<string[]>
+}
+
+/** What a stack still has to do. */
+export interface QueueDepth {
+  stack: string
+  host: string
+  waiting: number
+  active: number
+  oldestAt: number | null
 }
 
 /** A process remembers the queues of this many jobs. */
@@ -72,6 +83,27 @@ export function createJobStore(redis: Redis): JobStore {
       if (found) remember(jobId, queue)
       else known.delete(jobId)
       return found ?? null
+    },
+    async depths() {
+      const names = await queues()
+      const pipeline = redis.pipeline()
+      // The longest that waits is at the end of BullMQ's list.
+      for (const name of names) {
+        const key = `${KEY_PREFIX}:${name}`
+        pipeline.llen(`${key}:wait`).lindex(`${key}:wait`, -1).lrange(`${key}:active`, 0, -1)
+      }
+      const answers = (await pipeline.exec()) ?? []
+      return names.flatMap((name, index) => {
+        const queue = parseQueueName(name)
+        if (!queue) return []
+        const [waiting, first, active] = answers.slice(3 * index, 3 * index + 3).map(([, answer]) => answer) as [
+          number,
+          string | null,
+          string[],
+        ]
+        const times = [...active, ...(first === null ? [] : [first])].map((id) => Date.parse(queuedAt(id)))
+        return [{ ...queue, waiting, active: active.length, oldestAt: times.length > 0 ? Math.min(...times) : null }]
+      })
     },
     async list(names, states, limit) {
       const sets = [...new Set((states ?? (Object.keys(SETS) as JobState[])).flatMap((state) => SETS[state]))]

@@ -2,7 +2,7 @@ import { END_STATES, type Job, type JobState, RunReport } from '@deployer/shared
 import { JobData } from '@deployer/shared/job-data'
 
 /** The time a job was made, which stands in the first 48 bits of its id (RFC 9562, UUID version 7). */
-function queuedAt(jobId: string): string {
+export function queuedAt(jobId: string): string {
   return new Date(Number.parseInt(jobId.replace('-', '').slice(0, 12), 16)).toISOString()
 }
 

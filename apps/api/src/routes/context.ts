@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '@deployer/shared/logger'
-import type { createSignatureGate } from '../gates/signature.ts'
+import type { TraceFrom } from '@deployer/shared/telemetry'
+import type { createAuthenticate } from '../gates/authenticate.ts'
 import type { InventoryCache } from '../inventory-cache.ts'
 import type { JobHub } from '../jobs/job-news.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
@@ -14,7 +15,9 @@ export interface ApiContext {
   queue: JobQueue
   store: JobStore
   hub: JobHub
-  signed: ReturnType<typeof createSignatureGate>
+  authenticate: ReturnType<typeof createAuthenticate>
+  /** Traces the start of a job under the caller's own trace. */
+  trace: TraceFrom
   /** Seconds. */
   waitTimeout: number
   defaultWait: boolean

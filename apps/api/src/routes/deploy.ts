@@ -7,6 +7,7 @@ import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { hasEnded } from '../jobs/to-job.ts'
 import { answerProblem, Problem, PROBLEMS, queueUnavailable } from '../problem.ts'
+import { authorize } from './authorize.ts'
 import type { ApiContext } from './context.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
 
@@ -16,14 +17,14 @@ export const DeployBody = z.looseObject({
   host: z.string('host is the name of a host').optional(),
 })
 
-const DeployQuery = WaitQuery.extend({ host: z.string().max(128).optional() })
+export const DeployQuery = WaitQuery.extend({ host: z.string().max(128).optional() })
 
 /** Starts deploys. */
 export function deployRoutes(api: ApiContext) {
   return new Hono<AppEnv>()
     .post(
       '/deploy',
-      api.signed(() => 'deploy'),
+      api.authenticate(() => 'deploy'),
       async (c) => {
         const body = parseInput(DeployBody, readJson(c))
         if (body.stack === undefined) throw new Problem('invalid_request', 'The body names no stack: send {"stack": "<name>"}.')
@@ -32,7 +33,7 @@ export function deployRoutes(api: ApiContext) {
     )
     .post(
       '/deploy/:stack',
-      api.signed((c) => c.req.param('stack') ?? ''),
+      api.authenticate((c) => c.req.param('stack') ?? ''),
       async (c) => {
         const body = parseInput(DeployBody, readJson(c))
         const stack = c.req.param('stack')
@@ -57,9 +58,11 @@ export async function startJob(
   if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 255)) {
     throw new Problem('invalid_request', 'Idempotency-Key must have 1 to 255 characters.')
   }
-  const host = await findHost(c, api, stack, query.host ?? bodyHost)
+  const host = await findHost(c, api, action, stack, query.host ?? bodyHost)
   const caller = c.get('caller').key
-  const job = await beforeDeadline(c, api.queue.add({ stack, host, action, caller }, idempotencyKey))
+  const job = await api.trace(c.req.header('traceparent'), `${action} request`, { stack, host, caller }, () =>
+    beforeDeadline(c, api.queue.add({ stack, host, action, caller }, idempotencyKey)),
+  )
   const { job_id, coalesced } = job
   api.logger.info(
     { event: 'job_queued', action, stack, host, job_id, coalesced, caller, client: c.get('clientAddress'), request_id: c.get('requestId') },
@@ -67,7 +70,7 @@ export async function startJob(
   )
   if (!(query.wait ?? api.defaultWait)) return accepted(c, job)
   const seconds = Math.min(query.timeout ?? api.waitTimeout, api.waitTimeout)
-  const ended = await api.hub.waitForEnd(job_id, seconds * 1000, c.req.raw.signal)
+  const ended = await api.hub.waitForEnd(job_id, seconds * 1000, c.env.outgoing)
   if (!ended || !hasEnded(ended)) return accepted(c, { ...(ended ?? job), coalesced })
   return answerEnded(c, { ...ended, coalesced })
 }
@@ -84,9 +87,16 @@ function accepted(c: Context<AppEnv>, job: Job): Response {
 }
 
 /** The host that has the stack, or the one that the caller picks among several. */
-async function findHost(c: Context<AppEnv>, api: ApiContext, stack: string, wanted: string | undefined): Promise<string> {
+async function findHost(
+  c: Context<AppEnv>,
+  api: ApiContext,
+  action: JobData['action'],
+  stack: string,
+  wanted: string | undefined,
+): Promise<string> {
   const unknown = () => new Problem('stack_not_found', 'No host has a stack of this name. GET /stacks lists those there are.')
   if (!StackName.safeParse(stack).success) throw unknown()
+  authorize(c, action, stack, unknown)
   const hosts = await beforeDeadline(c, api.inventory.find(stack))
   const having = wanted === undefined ? hosts : hosts.filter(({ host }) => host === wanted)
   const [only, ...more] = having

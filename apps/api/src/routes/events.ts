@@ -16,9 +16,9 @@ const BATCH = 500
 export function eventRoutes(api: ApiContext) {
   return new Hono<AppEnv>().get(
     '/jobs/:id/events',
-    api.signed((c) => c.req.param('id') ?? ''),
+    api.authenticate((c) => c.req.param('id') ?? ''),
     async (c) => {
-      const { job } = await readJob(c, api)
+      const { job } = await readJob(c, api, 'read')
       const last = c.req.header('Last-Event-ID') ?? ''
       const after = /^\d+-\d+$/.test(last) ? last : '0-0'
       c.header('X-Accel-Buffering', 'no')

@@ -3,6 +3,7 @@ import type { Job } from '@deployer/shared/job'
 import { queueName } from '@deployer/shared/queue'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
+import { authorizeAnywhere } from './authorize.ts'
 import type { ApiContext } from './context.ts'
 import { startJob } from './deploy.ts'
 
@@ -11,9 +12,11 @@ export function stackRoutes(api: ApiContext) {
   return new Hono<AppEnv>()
     .get(
       '/stacks',
-      api.signed(() => 'stacks'),
+      api.authenticate(() => 'stacks'),
       async (c) => {
-        const stacks = api.inventory.stacks()
+        authorizeAnywhere(c, 'read')
+        const caller = c.get('caller')
+        const stacks = api.inventory.stacks().filter(({ name }) => caller.may('read', name))
         const last = await beforeDeadline(c, lastJobs(api, stacks))
         return c.json({
           stacks: stacks.map(({ name, host, online, services, running }) => {
@@ -28,7 +31,7 @@ export function stackRoutes(api: ApiContext) {
     )
     .post(
       '/stacks/:stack/rollback',
-      api.signed(() => null),
+      api.authenticate(() => null),
       (c) => startJob(c, api, 'rollback', c.req.param('stack'), undefined),
     )
 }

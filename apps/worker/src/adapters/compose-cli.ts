@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Trace } from '@deployer/shared/telemetry'
 import type { Compose, StackPaths } from '../ports.ts'
 import { runProcess } from '../process/run-process.ts'
 import { splitLines } from '../process/split-lines.ts'
@@ -26,21 +27,23 @@ export function findCompose(env: NodeJS.ProcessEnv): string | null {
 }
 
 /** Docker Compose as a child process. */
-export function createCompose(program: string, env: NodeJS.ProcessEnv): Compose {
+export function createCompose(program: string, env: NodeJS.ProcessEnv, trace: Trace): Compose {
   const clean = Object.fromEntries(PASSED_ON.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
   return {
     async run(paths, args, { signal, onLine, keepStdout = false, lockFd }) {
       const kept: string[] = []
       const out = splitLines(onLine)
       const err = splitLines(onLine)
-      const exitCode = await runProcess(program, ['--ansi', 'never', '--progress', 'plain', ...args], {
-        cwd: paths.workingDir,
-        env: { ...clean, ...environmentOf(paths) },
-        signal,
-        inheritFd: lockFd,
-        onStdout: keepStdout ? (text) => kept.push(text) : (text) => out.push(text),
-        onStderr: (text) => err.push(text),
-      })
+      const command = () =>
+        runProcess(program, ['--ansi', 'never', '--progress', 'plain', ...args], {
+          cwd: paths.workingDir,
+          env: { ...clean, ...environmentOf(paths) },
+          signal,
+          inheritFd: lockFd,
+          onStdout: keepStdout ? (text) => kept.push(text) : (text) => out.push(text),
+          onStderr: (text) => err.push(text),
+        })
+      const exitCode = await trace(`compose ${args[0] ?? ''}`, { stack: paths.name }, command)
       out.flush()
       err.flush()
       return { exitCode, stdout: kept.join('') }

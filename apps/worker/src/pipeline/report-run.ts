@@ -1,5 +1,6 @@
 import type { RunReport, StepName } from '@deployer/shared/job'
 import type { Logger } from '@deployer/shared/logger'
+import type { Trace } from '@deployer/shared/telemetry'
 import { createRedact } from '@deployer/shared/redact'
 import type { RunningStep, StepEnd, StepRunner } from '../steps/step.ts'
 import type { DeployOutcome } from './outcome.ts'
@@ -11,6 +12,8 @@ export interface RunSink {
   save(report: RunReport): void
   /** Adds to the job's live stream. */
   event(name: 'state' | 'step' | 'log', data: Record<string, unknown>): void
+  /** Does a step's work within a span. */
+  trace: Trace
 }
 
 /** Collects what happens in a run. */
@@ -63,7 +66,8 @@ export function reportRun(sink: RunSink, logger: Logger, signal: AbortSignal, se
         sink.event('log', { step: name, line: redact(line) })
       }
       sink.event('step', { name, state: 'running' })
-      const ended = work({ signal: stepSignal, log })
+      const ended = sink
+        .trace(`step ${name}`, {}, () => work({ signal: stepSignal, log }))
         .catch((error: unknown): StepEnd => {
           if (!stepSignal.aborted) tail.add(error instanceof Error ? error.message : String(error))
           return { ok: false, exitCode: null }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { RunReport } from '@deployer/shared/job'
 import { JobData } from '@deployer/shared/job-data'
 import type { Logger } from '@deployer/shared/logger'
+import type { Trace } from '@deployer/shared/telemetry'
 import { beginRun, enterApplying, saveReport, type RunFence } from '@deployer/shared/run-record'
 import { lockStack } from '../lock/stack-lock.ts'
 import { deploy, type DeployLimits } from '../pipeline/deploy.ts'
@@ -34,6 +35,7 @@ export interface JobTools {
   /** Values of Deployer's own that no output may show. */
   secrets: string[]
   searchPath: string
+  trace: Trace
   /** How this worker could be made again as a helper; `null` outside of a container. */
   self: SelfInfo | null
   /** Aborted when this worker is to stop: what a helper does is left to it. */
@@ -73,14 +75,20 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
   if (!data.success || data.data.stack !== stack || data.data.host !== tools.host) {
     throw new JobFailed('This job is not one that the API has made: its data does not fit its queue. Nothing was done.')
   }
-  const logger = tools.logger.child({ stack, job_id: jobId })
+  const logger = tools.logger.child({ stack, job_id: jobId, caller: data.data.caller })
   const { fence, phase, report } = await beginRun(tools.redis, jobId, job.attemptsMade, tools.retention)
   if (report?.finished_at) return conclude(report)
   const stream = createJobStreamWriter(tools.redis, jobId, tools.retention, (error) =>
     logger.warn({ event: 'stream_failed', err: error }, 'the live log could not be written'),
   )
-  const saver = createSaver(tools, fence, abort)
-  const reporter = reportRun({ save: saver.save, event: stream.add }, logger, abort.signal, tools.secrets, report?.former ?? null)
+  const saver = createSaver(tools, fence, data.data, abort)
+  const reporter = reportRun(
+    { save: saver.save, event: stream.add, trace: tools.trace },
+    logger,
+    abort.signal,
+    tools.secrets,
+    report?.former ?? null,
+  )
   let ended: RunReport
   const done = tools.self && phase === 'applying' ? await takeHelperResult(tools, jobId) : null
   if (done) ended = reporter.end(done)
@@ -184,12 +192,12 @@ function conclude(report: RunReport): RunReport {
 }
 
 /** Stores reports one after the other; a refused one means that this run has been replaced. */
-function createSaver(tools: JobTools, fence: RunFence, abort: AbortController) {
+function createSaver(tools: JobTools, fence: RunFence, job: JobData, abort: AbortController) {
   let saving: Promise<void> = Promise.resolve()
   const save = (report: RunReport) => {
     const copy = structuredClone(report)
     saving = saving.then(async () => {
-      if (await saveReport(tools.redis, fence, copy, tools.retention)) return
+      if (await saveReport(tools.redis, fence, job, copy, tools.retention)) return
       abort.abort(new JobAborted('lost'))
     })
     saving.catch(() => undefined)

@@ -1,11 +1,13 @@
-import { Queue, WaitingError, Worker, type Job as QueuedJob } from 'bullmq'
+import { Queue, WaitingError, Worker, type Job as QueuedJob, type WorkerOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import { encodeJobNews, JOB_CHANNEL } from '@deployer/shared/job-stream'
 import { KEY_PREFIX, parseQueueName, QUEUES_KEY, queueName } from '@deployer/shared/queue'
 import { settleWithin } from '@deployer/shared/settle-within'
+import type { Telemetry } from '@deployer/shared/telemetry'
 import { JobAborted, runJob, type JobTools } from './run-job.ts'
 import type { Slots } from './slots.ts'
+import { watchOrphans } from './watch-orphans.ts'
 
 /**
  * Milliseconds. A dead worker's job is free after `lockDuration` and found by the second look after that. Short, since the lock in
@@ -37,10 +39,37 @@ export interface StackQueues {
 /** The worker is about to stop: a job that has not begun goes back to its queue. */
 class Stopping extends Error {}
 
-/** @param slots Limits how many stacks are deployed at the same time. */
-export function createStackQueues(common: Omit<JobTools, 'stopping' | 'deploying'>, slots: Slots): StackQueues {
+/**
+ * @param slots Limits how many stacks are deployed at the same time.
+ * @param telemetry `null`: nothing is traced.
+ */
+export function createStackQueues(
+  common: Omit<JobTools, 'stopping' | 'deploying'>,
+  slots: Slots,
+  telemetry: Telemetry | null,
+): StackQueues {
   const { redis, logger, host } = common
   const workers = new Map<string, Worker>()
+  const options: WorkerOptions = {
+    connection: redis,
+    prefix: KEY_PREFIX,
+    ...TIMES,
+    skipVersionCheck: true,
+    skipStalledCheck: true,
+    maxStalledCount: MOST_STALLS,
+    drainDelay: 30,
+    ...(telemetry ? { telemetry: telemetry.bullmq } : {}),
+  }
+  /** Every job that BullMQ has given to this process, also those that wait for a slot. */
+  const held = new Set<string>()
+  const orphans = watchOrphans(
+    redis,
+    options,
+    TIMES.stalledInterval,
+    () => [...workers.keys()].map((stack) => queueName(host, stack)),
+    (jobId) => held.has(jobId),
+    (queue, jobId) => logger.warn({ event: 'job_stalled', queue, job_id: jobId }, 'a worker died with this job; it runs again'),
+  )
   const running = new Map<string, { abort: AbortController; ended: Promise<unknown> }>()
   const stopping = new AbortController()
   const tools: JobTools = { ...common, stopping: stopping.signal, deploying: new Set() }
@@ -75,26 +104,24 @@ export function createStackQueues(common: Omit<JobTools, 'stopping' | 'deploying
 
   async function start(stack: string): Promise<void> {
     const name = queueName(host, stack)
-    const options = { connection: redis, prefix: KEY_PREFIX }
-    const queue = new Queue(name, { ...options, skipVersionCheck: true })
+    const queue = new Queue(name, { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true })
     // A known queue is listed before its first job can be; the limit is set each time, since the dashboard could have changed it.
     await redis.sadd(QUEUES_KEY, name)
     await queue.setGlobalConcurrency(1)
     await queue.close()
-    const worker = new Worker(name, (job, token, signal) => processJob(stack, job, token, signal), {
-      ...options,
-      ...TIMES,
-      skipVersionCheck: true,
-      maxStalledCount: MOST_STALLS,
-      drainDelay: 10,
-    })
+    const worker = new Worker(
+      name,
+      (job, token, signal) => {
+        const id = job.id ?? ''
+        held.add(id)
+        return processJob(stack, job, token, signal).finally(() => held.delete(id))
+      },
+      options,
+    )
     worker.on('lockRenewalFailed', (ids) => ids.forEach((id) => worker.cancelJob(id)))
     worker.on('failed', (job) => {
       if (job?.id) redis.publish(JOB_CHANNEL, encodeJobNews(job.id, 'end')).catch(() => undefined)
     })
-    worker.on('stalled', (jobId) =>
-      logger.warn({ event: 'job_stalled', stack, job_id: jobId }, 'a worker died with this job; it runs again'),
-    )
     worker.on('error', (error) => logger.debug({ event: 'queue_error', stack, err: error }, 'queue error'))
     workers.set(stack, worker)
   }
@@ -110,12 +137,14 @@ export function createStackQueues(common: Omit<JobTools, 'stopping' | 'deploying
         const pending = (await redis.llen(`${KEY_PREFIX}:${name}:wait`)) + (await redis.llen(`${KEY_PREFIX}:${name}:active`))
         if (pending > 0) await start(queue.stack)
       }
+      await orphans.look()
     },
     cancel(jobId) {
       running.get(jobId)?.abort.abort(new JobAborted('canceled'))
     },
     async stop() {
       stopping.abort(new Stopping())
+      void orphans.stop()
       const closing = Promise.all([...workers.values()].map((worker) => worker.close()))
       await Promise.race([Promise.all(running.values().map(({ ended }) => ended)), nothingButRedis(redis, tools.deploying)])
       await settleWithin(GOODBYE, closing)

@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import { InventoryStack } from '@deployer/shared/inventory'
+import { Job } from '@deployer/shared/job'
+import { PROBLEMS, type ProblemCode } from '../problem.ts'
+
+/** The answer of `GET /jobs`. */
+export const JobList = z.object({ jobs: z.array(Job) }).meta({ id: 'JobList' })
+
+const LastJob = Job.pick({ job_id: true, state: true, ok: true, finished_at: true, status_url: true }).meta({ id: 'LastJob' })
+
+/** A stack as callers see it. */
+const Stack = z
+  .object({
+    stack: InventoryStack.shape.name,
+    host: z.string(),
+    online: z.boolean().meta({ description: 'Whether a worker of the host lives.' }),
+    services: InventoryStack.shape.services,
+    running: InventoryStack.shape.running,
+    last_job: LastJob.nullable(),
+  })
+  .meta({ id: 'Stack' })
+
+/** The answer of `GET /stacks`. */
+export const StackList = z.object({ stacks: z.array(Stack) }).meta({ id: 'StackList' })
+export type StackList = z.infer<typeof StackList>
+
+/** The answer of `GET /health`. */
+export const Health = z.object({ ok: z.literal(true) }).meta({ id: 'Health' })
+
+/** The answer of `GET /ready`. */
+export const Ready = z.object({ ok: z.boolean(), missing: z.array(z.enum(['redis', 'worker'])) }).meta({ id: 'Ready' })
+export type Ready = z.infer<typeof Ready>
+
+/** Problem details (RFC 9457). */
+export const ProblemDetails = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().meta({ description: 'What to do about it.' }),
+    ok: z.literal(false),
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]).meta({ description: 'Stable.' }),
+  })
+  .meta({ id: 'Problem', description: 'Problem details (RFC 9457).' })
+
+/** A job that ended other than in success, to a caller that waited: problem details and the job in one. */
+export const EndedBadly = ProblemDetails.extend(Job.omit({ ok: true, code: true }).shape).meta({ id: 'EndedBadly' })
+
+/** The schema of the job, under its name. */
+export const JobAnswer = Job.meta({ id: 'Job' })
