@@ -18,6 +18,7 @@ const TASKS = {
   test: ['scripts/test.ts'],
   chaos: ['scripts/chaos.ts'],
   settings: ['scripts/settings-table.ts'],
+  deployer: ['launcher/deployer.ts'],
 }
 
 const [task = '', ...rest] = process.argv.slice(2)

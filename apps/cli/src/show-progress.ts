@@ -1,0 +1,46 @@
+import ora from 'ora'
+import type { Terminal } from './context.ts'
+import type { JobListener } from './follow.ts'
+import { formatDuration } from './format.ts'
+
+/** Steps as they come: a line that moves on a terminal, plain lines elsewhere. */
+export interface Progress extends JobListener {
+  stop(): void
+}
+
+/** @param label What is being done. */
+export function showProgress(terminal: Terminal, label: string): Progress {
+  if (!terminal.interactive) {
+    return {
+      stepEnds: ({ name, ok, duration_ms }) => terminal.say(`${ok ? '✓' : '✗'} ${name}  ${formatDuration(duration_ms)}`),
+      stop: () => undefined,
+    }
+  }
+  const began = Date.now()
+  const spinner = ora({ text: label, stream: process.stderr }).start()
+  let step = 'queued'
+  let line = ''
+  const draw = () => {
+    const room = Math.max(20, process.stderr.columns - 40)
+    spinner.text = `${label}  ${step}  ${formatDuration(Date.now() - began)}  ${line.slice(0, room)}`
+  }
+  const timer = setInterval(draw, 100)
+  return {
+    stepBegins(name) {
+      step = name
+      line = ''
+      draw()
+    },
+    log(_, text) {
+      line = text
+    },
+    stepEnds({ name, ok, duration_ms }) {
+      spinner[ok ? 'succeed' : 'fail'](`${name}  ${formatDuration(duration_ms)}`)
+      spinner.start(label)
+    },
+    stop() {
+      clearInterval(timer)
+      spinner.stop()
+    },
+  }
+}
