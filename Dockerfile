@@ -5,17 +5,20 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends binutils ca-certificates docker-compose redis-server tini util-linux \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml .pnpmfile.cjs ./
 COPY apps/api/package.json apps/api/
 COPY apps/worker/package.json apps/worker/
+COPY apps/cli/package.json apps/cli/
 COPY packages/shared/package.json packages/shared/
 RUN npx -y pnpm@12 install --prod --frozen-lockfile \
- && find node_modules -type f \( -name '*.map' -o -name '*.md' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+ && find node_modules -type f \( -name '*.map' -o -name '*.md' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
+ && find node_modules/.pnpm/@scalar* -type f ! -name standalone.js ! -name package.json ! -name LICENSE -delete
 COPY apps apps
 COPY packages packages
 COPY launcher launcher
-COPY docker/collect-files.sh /tmp/
-RUN sh /tmp/collect-files.sh /rootfs
+COPY docker /tmp/docker/
+ENV NODE_COMPILE_CACHE=/app/.compile-cache
+RUN sh /tmp/docker/warm-compile-cache.sh && sh /tmp/docker/collect-files.sh /rootfs
 
 FROM scratch
 COPY --from=build /rootfs /
@@ -23,7 +26,8 @@ WORKDIR /app
 ENV PATH=/usr/local/bin:/usr/bin \
     HOME=/root \
     NODE_ENV=production \
-    NODE_COMPILE_CACHE=/tmp/node-compile-cache \
+    NODE_COMPILE_CACHE=/app/.compile-cache \
+    NODE_OPTIONS=--max-semi-space-size=4 \
     DATA_DIR=/data
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --start-interval=1s CMD ["node", "launcher/health.ts"]

@@ -1,3 +1,4 @@
+#!/usr/local/bin/node
 // The command line `deployer`. Only what a command needs is loaded: `doctor` looks at the host as a worker does.
 import type { Finding } from '@deployer/shared/finding'
 

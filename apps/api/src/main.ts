@@ -65,7 +65,8 @@ export async function start(
   const { DASHBOARD_USER: user, DASHBOARD_PASSWORD: password, METRICS_TOKEN: metricsToken } = settings
   // Loaded only where they are wanted: they cost memory.
   const optional: Hono<AppEnv>[] = []
-  if (password) optional.push((await import('./routes/dashboard.ts')).createDashboard({ user, password }, queue, store, logger))
+  if (password)
+    optional.push((await import('./routes/dashboard.ts')).createDashboard({ user, password }, credentials.failures, queue, store, logger))
   if (metricsToken) {
     const { createDeployMetrics } = await import('./metrics/deploy-metrics.ts')
     optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken))

@@ -9,6 +9,8 @@ import { secureHeaders } from 'hono/secure-headers'
 import type { Logger } from '@deployer/shared/logger'
 import { parseQueueName } from '@deployer/shared/queue'
 import type { AppEnv } from '../app-env.ts'
+import { isSameSecret } from '../gates/bearer-token.ts'
+import type { FailureBudget } from '../gates/failure-budget.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
 import type { JobStore } from '../jobs/job-store.ts'
 import { Problem } from '../problem.ts'
@@ -17,8 +19,18 @@ const PATH = '/dashboard'
 /** The only change that Bull Board may make: it could also raise a queue's concurrency, which keeps deploys apart, or empty it. */
 const RETRY = /^\/dashboard\/api\/queues\/[^/]+\/[^/]+\/retry$/
 
-/** Bull Board, to read and to retry, for whoever has the password. */
-export function createDashboard(login: { user: string; password: string }, queue: JobQueue, store: JobStore, logger: Logger): Hono<AppEnv> {
+/**
+ * Bull Board, to read and to retry, for whoever has the password.
+ *
+ * @param failures Wrong passwords are counted like wrong signatures.
+ */
+export function createDashboard(
+  login: { user: string; password: string },
+  failures: FailureBudget,
+  queue: JobQueue,
+  store: JobStore,
+  logger: Logger,
+): Hono<AppEnv> {
   const adapter = new HonoAdapter(serveStatic)
   adapter.setBasePath(PATH)
   const board = createBullBoard({ queues: [], serverAdapter: adapter, options: { uiConfig: { boardTitle: 'Deployer' } } })
@@ -50,12 +62,37 @@ export function createDashboard(login: { user: string; password: string }, queue
       formAction: ["'none'"],
     },
   })
-  const auth = basicAuth({ username: login.user, password: login.password, realm: 'Deployer' })
+  const auth = basicAuth({
+    realm: 'Deployer',
+    async verifyUser(user, password, c: Context<AppEnv>) {
+      const address = c.get('clientAddress')
+      failures.check(address)
+      // Both are compared, whatever the first comparison says.
+      const matches = [isSameSecret(user, login.user), isSameSecret(password, login.password)]
+      if (matches.every(Boolean)) return true
+      await failures.count(address)
+      return false
+    },
+  })
   const app = new Hono<AppEnv>()
-  for (const path of [PATH, `${PATH}/*`]) app.use(path, headers, auth, onlyRetries)
+  for (const path of [PATH, `${PATH}/*`]) app.use(path, headers, auth, onlyRetries, adaptPage)
   app.route(PATH, adapter.registerPlugin())
   return app
 }
+
+/** A prefix that a proxy takes away from the path. */
+const PREFIX = /^(\/[A-Za-z0-9._~-]+)+$/
+
+/** Lets the page find its own parts under a proxy's prefix, and ask nobody else for fonts. */
+const adaptPage = createMiddleware<AppEnv>(async (c, next) => {
+  await next()
+  if (!c.res.headers.get('Content-Type')?.startsWith('text/html')) return
+  const prefix = c.req.header('X-Forwarded-Prefix')?.replace(/\/$/, '') ?? ''
+  const page = (await c.res.text())
+    .replace(/<link href="https:[^>]*>/, '')
+    .replace(`<base href="${PATH}/"`, `<base href="${PREFIX.test(prefix) ? prefix : ''}${PATH}/"`)
+  c.res = c.html(page)
+})
 
 /** Whether a browser sends this from another site's page: with the login, since browsers add it by themselves. */
 function isCrossSite(c: Context<AppEnv>): boolean {

@@ -67,7 +67,9 @@ export async function publishInventory(
     const now = Date.now()
     await redis.zadd(HEARTBEATS_KEY, now, member)
     await redis.zremrangebyscore(HEARTBEATS_KEY, '-inf', now - 100 * HEARTBEAT_EXPIRY)
-    await writeFile(HEARTBEAT_FILE, '')
+    await writeFile(HEARTBEAT_FILE, '').catch((error: unknown) => {
+      logger.warn({ event: 'heartbeat_unwritten', err: error }, 'the file of the health check cannot be written')
+    })
   }
   const stopWatching = watchContainers(engine, logger, (list) => {
     containers = list
