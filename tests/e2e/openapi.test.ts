@@ -1,0 +1,96 @@
+import Ajv, { type AnySchema } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { createConfig, lintFromString } from '@redocly/openapi-core'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { Answer } from '../../lab/client.ts'
+import { until } from '../../lab/until.ts'
+import { webFile } from '../../lab/world.ts'
+import { publishImage } from '../../lab/sample-image.ts'
+import { engine, registry, useRedis, useWorld } from '../support.ts'
+
+const world = useWorld()
+const redis = await useRedis()
+const image = `${registry}/openapi:latest`
+await publishImage(engine, image, 'v1')
+const stack = await world.addStack('openapi', webFile(image))
+await stack.compose('up', '-d')
+await world.start('worker', { REDIS_URL: redis.url })
+const { client } = await world.start('api', { REDIS_URL: redis.url, METRICS_TOKEN: 'a-token-for-metrics' })
+await until('the stack', async () => (await client.plain('GET', '/stacks', 'stacks')).body.stacks[0]?.running)
+const document = (await client.raw('GET', '/openapi.json')).body
+
+const ajv = new Ajv.default({ strict: false, allErrors: true })
+addFormats.default(ajv)
+ajv.addSchema(document as AnySchema, 'openapi')
+const called = new Set<string>()
+const operations = Object.entries<any>(document.paths).flatMap(([path, methods]) =>
+  Object.entries<any>(methods).map(([method, operation]) => [operation.operationId, method.toUpperCase(), path] as const),
+)
+afterAll(() => {
+  expect(operations.map(([id]) => id).filter((id) => !called.has(id))).toEqual([])
+})
+
+/** Holds an answer to what the document says of its operation. */
+function check(operationId: string, answer: Answer<any>): Answer<any> {
+  const [, method = '', path = ''] = operations.find(([id]) => id === operationId) ?? []
+  called.add(operationId)
+  const response = document.paths[path]?.[method.toLowerCase()]?.responses[String(answer.status)]
+  expect(response, `${operationId} answers ${answer.status}: ${answer.text}`).toBeDefined()
+  const type = (answer.headers.get('content-type') ?? '').split(';')[0] ?? ''
+  expect(Object.keys(response.content ?? {})).toContain(type)
+  if (!type.endsWith('json')) return answer
+  const pointer = ['paths', path, method.toLowerCase(), 'responses', String(answer.status), 'content', type, 'schema']
+  const reference = pointer.map((part) => part.replaceAll('~', '~0').replaceAll('/', '~1')).map(encodeURIComponent)
+  const validate = ajv.compile({ $ref: `openapi#/${reference.join('/')}` })
+  expect(validate(answer.body), `${operationId}: ${ajv.errorsText(validate.errors)} in ${answer.text}`).toBe(true)
+  return answer
+}
+
+describe('the OpenAPI document', () => {
+  it('passes a linter for OpenAPI', async () => {
+    const config = await createConfig({
+      extends: ['recommended'],
+      rules: { 'no-server-example.com': 'off', 'operation-4xx-response': 'off' },
+    })
+    const found = await lintFromString({ source: JSON.stringify(document), config })
+    expect(found.map(({ severity, message, location }) => `${severity}: ${message} ${location[0]?.pointer ?? ''}`)).toEqual([])
+    expect(document.openapi).toMatch(/^3\.1/)
+  })
+
+  it('tells nothing of this installation', () => {
+    const text = JSON.stringify(document)
+    for (const told of [stack.name, world.settings['WORKER_NAME'] ?? '', world.secret, client.url]) expect(text).not.toContain(told)
+  })
+
+  it('describes every answer of every operation as it is', async () => {
+    const deploy = `/deploy/${stack.name}`
+    for (const method of ['GET', 'POST']) check(method === 'GET' ? 'health' : 'healthByPost', await client.raw(method, '/health'))
+    check('ready', await client.raw('GET', '/ready'))
+    check('listStacks', await client.plain('GET', '/stacks', 'stacks'))
+    check('listStacks', await client.raw('GET', '/stacks'))
+    const { body: job } = check('deploy', await client.plain('POST', `${deploy}?wait=1`, stack.name))
+    expect(job.ok).toBe(true)
+    check('deploy', await client.plain('POST', deploy, stack.name))
+    check('deploy', await client.raw('POST', deploy, {}, 'x'))
+    check('deploy', await client.plain('POST', '/deploy/no-such-stack', 'no-such-stack'))
+    check('deploy', await client.plain('POST', `${deploy}?wait=perhaps`, stack.name))
+    check('deployByBody', await client.plain('POST', '/deploy', '', { stack: stack.name }))
+    check('deployByBody', await client.plain('POST', '/deploy', '', { stack: 7 }))
+    check('rollback', await client.timed('POST', `/stacks/${stack.name}/rollback?wait=1`))
+    check('rollback', await client.plain('POST', `/stacks/${stack.name}/rollback`, stack.name))
+    check('listJobs', await client.plain('GET', '/jobs?limit=3', 'jobs'))
+    check('listJobs', await client.plain('GET', '/jobs?state=odd', 'jobs'))
+    check('readJob', await client.plain('GET', `/jobs/${job.job_id}?wait=1`, job.job_id))
+    check('readJob', await client.plain('GET', '/jobs/0199aaaa-0000-7000-8000-000000000000', '0199aaaa-0000-7000-8000-000000000000'))
+    check('cancelJob', await client.timed('DELETE', `/jobs/${job.job_id}`))
+    check('followJob', await client.plain('GET', `/jobs/${job.job_id}/events`, job.job_id))
+    check('metrics', await client.raw('GET', '/metrics', { Authorization: 'Bearer a-token-for-metrics' }))
+    check('metrics', await client.raw('GET', '/metrics'))
+    await stack.compose('stop', '-t', '0')
+    check('deploy', await client.plain('POST', `${deploy}?wait=1`, stack.name))
+    await stack.compose('start')
+    stack.write('compose.yaml', 'services: nonsense\n')
+    const failed = check('deploy', await client.plain('POST', `${deploy}?wait=1`, stack.name))
+    expect([failed.status, failed.body.code]).toEqual([500, 'step_failed'])
+  })
+})
