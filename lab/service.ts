@@ -27,9 +27,10 @@ export async function startService(
   const port = settings['PORT'] ?? String(await freePort())
   const env = serviceEnv({ HOST: '127.0.0.1', ...settings, PORT: port })
   const child = startChild(process.execPath, [join(REPOSITORY, 'launcher/main.ts'), role], env, onOutput)
-  const started = role === 'worker' ? '"worker_started"' : '"api_started"'
   const ended = () => child.process.exitCode !== null
-  await until(`${role} to start`, () => ended() || child.output().includes(started))
+  // Not by its log, which LOG_LEVEL may have silenced.
+  const health = () => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok)
+  await until(`${role} to start`, () => ended() || (role === 'worker' ? child.output().includes('"worker_started"') : health()))
   if (ended()) throw new Error(`${role} ended with ${child.process.exitCode}: ${child.output()}`)
   const client = createClient(`http://127.0.0.1:${port}`, settings['DEPLOY_SECRET'] ?? '')
   if (role === 'all') await until('readiness', async () => (await fetch(`${client.url}/ready`)).ok)

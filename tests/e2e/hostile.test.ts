@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { hmac } from '../../lab/client.ts'
+import { sendHostile } from '../../lab/hostile.ts'
+import type { Random } from '../../lab/random.ts'
+import { until } from '../../lab/until.ts'
+import { webFile } from '../../lab/world.ts'
+import { useRedis, useWorld } from '../support.ts'
+
+const world = useWorld()
+const redis = await useRedis()
+const stack = await world.addStack('hostile', webFile('127.0.0.1:1/never-pulled'))
+await world.start('worker', { REDIS_URL: redis.url })
+const password = 'a-password-for-the-board'
+const settings = { REDIS_URL: redis.url, MAX_BODY_BYTES: '4096', DASHBOARD_PASSWORD: password, METRICS_TOKEN: 'a-token-for-metrics' }
+const api = await world.start('api', { ...settings, LOG_LEVEL: 'error' })
+const port = Number(new URL(api.client.url).port)
+await until('readiness', async () => (await api.client.raw('GET', '/ready')).status === 200)
+const hidden = [world.secret, password, settings.METRICS_TOKEN]
+
+const PATHS = [
+  '/deploy',
+  `/deploy/${stack.name}`,
+  '/deploy/..%2f..%2fetc',
+  '/jobs',
+  '/jobs/x',
+  '/jobs/x/events',
+  '/stacks',
+  '/stacks/x/rollback',
+]
+const OPEN = [
+  '/health',
+  '/ready',
+  '/openapi.json',
+  '/dashboard',
+  '/dashboard/api/queues',
+  '/metrics',
+  '/nowhere',
+  '/%00',
+  '/%',
+  '/\\..',
+  '//x//',
+]
+const QUERIES = ['', '', '', '?wait=x', '?timeout=1e9', '?limit=0', '?__proto__=1', '?wait=0&wait=1', '?%', '?host[]=1']
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const
+const BODIES = [
+  '',
+  '{}',
+  '{"stack":7}',
+  '{"stack":"..","__proto__":{"a":1}}',
+  '[',
+  'null',
+  '"x"',
+  '[]',
+  '{"stack":"\\u0000"}',
+  '\xff\xfe',
+  '{"a":'.repeat(300),
+]
+
+/** Well-formed HTTP with nonsense in it; every fourth is signed, so that it comes past the gates. */
+function odd(random: Random): Buffer {
+  const method = random.pick(METHODS)
+  const path = `${random.pick(random.chance(0.7) ? PATHS : OPEN)}${random.pick(QUERIES)}`
+  const body = method === 'POST' || method === 'PUT' ? Buffer.from(random.pick(BODIES), 'latin1') : Buffer.alloc(0)
+  const timestamp = String(random.chance(0.5) ? Math.floor(Date.now() / 1000) - random.below(300) : random.below(2 ** 31))
+  const message = Buffer.concat([Buffer.from(`${timestamp}.${method}.${path}.`, 'latin1'), body])
+  const headers = [
+    `Host: ${random.pick(['localhost', 'x', '127.0.0.1:1', 'a.example'])}`,
+    ...(body.length > 0 || method === 'POST' ? [`Content-Length: ${body.length}`] : []),
+    ...(random.chance(0.5)
+      ? [`X-Signature: ${random.chance(0.5) ? hmac(world.secret, message) : random.pick(['', 'x', '0'.repeat(64), 'sha256=', 'é'])}`]
+      : []),
+    ...(random.chance(0.6) ? [`X-Timestamp: ${random.pick([timestamp, timestamp, timestamp, '-1', '1e5', ' '])}`] : []),
+    ...(random.chance(0.2) ? [`Authorization: ${random.pick(['Bearer x.y.z', 'Bearer', 'Basic Og==', 'Basic !!', 'Digest'])}`] : []),
+    ...(random.chance(0.2) ? [`X-Key-Id: ${random.pick(['x', '', '__proto__', 'é'.repeat(50)])}`] : []),
+    ...(random.chance(0.2) ? [`X-Forwarded-For: ${random.pick(['1.1.1.1', ',,,', 'x', '::1, ::2', 'é'])}`] : []),
+    ...(random.chance(0.2) ? [`Idempotency-Key: ${random.pick(['', 'x', 'y'.repeat(300)])}`] : []),
+    ...(random.chance(0.2) ? [`X-Request-Id: ${random.pick(['a', '<script>', 'x'.repeat(500)])}`] : []),
+    ...(random.chance(0.1) ? [`traceparent: ${random.pick(['x', '00-0-0-0'])}`] : []),
+  ]
+  return Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`, 'latin1'), body])
+}
+
+/** What is no HTTP, or not quite. It ends the connection, so that each costs one. */
+function malformed(random: Random): Buffer {
+  const bytes = Buffer.from(Array.from({ length: 1 + random.below(60) }, () => random.below(256)))
+  const text = random.pick([
+    'GET / HTTP/9.9\r\n\r\n',
+    'GET /\r\n\r\n',
+    'POST /deploy HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n',
+    'POST /deploy HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'POST /deploy HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n',
+    'POST /deploy HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nConnection: close\r\n\r\n',
+    `GET /${'a'.repeat(3000)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`,
+    'GET / HTTP/1.1\r\nConnection: close\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n',
+    'GET http:// HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n',
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
+  ])
+  return random.chance(0.3) ? Buffer.concat([bytes, Buffer.from('\r\n\r\n')]) : Buffer.from(text, 'latin1')
+}
+
+const residentMegabytes = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${api.process.pid}/status`, 'utf8'))?.[1]) / 1024
+
+describe('hostile input', () => {
+  it('of more than 100,000 requests over real sockets meets no 5xx, no crash, no growing memory, and no secret comes back', async () => {
+    // Once to fill what is filled once: caches, pools, compiled code.
+    await sendHostile(port, 10_000, 16, odd, hidden)
+    const before = residentMegabytes()
+    const wellFormed = await sendHostile(port, 84_000, 16, odd, hidden)
+    const broken = await sendHostile(port, 8000, 16, malformed, hidden)
+    const after = residentMegabytes()
+    const sent = 10_000 + wellFormed.sent + broken.sent
+    process.stdout.write(
+      `hostile input: ${sent} requests; well-formed ${JSON.stringify(wellFormed.statuses)}, closed ${wellFormed.closed}; ` +
+        `malformed ${JSON.stringify(broken.statuses)}, closed ${broken.closed}; memory ${before.toFixed(0)} MB before, ${after.toFixed(0)} MB after\n`,
+    )
+    expect(sent).toBeGreaterThanOrEqual(100_000)
+    for (const run of [wellFormed, broken]) {
+      expect(Object.keys(run.statuses).filter((status) => Number(status) >= 500)).toEqual([])
+      expect([run.leaks, run.hung]).toEqual([[], 0])
+    }
+    expect(wellFormed.statuses[202]).toBeGreaterThan(0)
+    expect(wellFormed.closed).toBe(0)
+    expect(after - before).toBeLessThan(80)
+    expect(api.process.exitCode).toBeNull()
+    for (const secret of hidden) expect(api.output()).not.toContain(secret)
+    expect((await api.client.raw('GET', '/health')).status).toBe(200)
+  })
+
+  it('that trickles in is cut off, and nobody else waits for it', async () => {
+    const slow = Array.from({ length: 200 }, () => {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => undefined)
+      let answer = ''
+      socket.on('data', (chunk) => (answer += chunk.toString()))
+      socket.write('POST /deploy HTTP/1.1\r\nHost: x\r\nX-Slow: ')
+      const timer = setInterval(() => socket.write('a'), 500)
+      socket.on('close', () => clearInterval(timer))
+      return { socket, answer: () => answer }
+    })
+    const answered = await Promise.all(Array.from({ length: 50 }, () => api.client.plain('GET', '/stacks', 'stacks')))
+    expect(answered.every(({ status }) => status === 200)).toBe(true)
+    expect(slow.filter(({ socket }) => !socket.destroyed)).toHaveLength(200)
+    await until('all slow connections to be ended', () => slow.every(({ socket }) => socket.closed), 60)
+    expect(slow[0]?.answer()).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n.*"code":"request_timeout"/s)
+  })
+
+  it('of paths, headers and bodies beyond their limits is refused', async () => {
+    const refused = async (path: string, headers: Record<string, string> = {}) => {
+      const answer = await api.client.raw('GET', path, headers)
+      return [answer.status, answer.body?.code]
+    }
+    expect(await refused(`/jobs?stack=${'a'.repeat(2100)}`)).toEqual([414, 'path_too_long'])
+    expect(await refused('/jobs', { 'X-Long': 'a'.repeat(17_000) })).toEqual([431, 'invalid_request'])
+  })
+})
+
+describe('failed signatures', () => {
+  it('have a slow budget of their own, over all API processes; who has spent it is shut out', async () => {
+    const limited = { ...settings, RATE_LIMIT_PER_MIN: '10', READ_RATE_LIMIT_PER_MIN: '0', TRUSTED_PROXIES: '127.0.0.1' }
+    const apis = await Promise.all([world.start('api', limited), world.start('api', limited)])
+    const from = (address: string, index: number, signature: string) =>
+      apis[index % 2]?.client.raw('GET', '/stacks', { 'X-Forwarded-For': address, 'X-Signature': signature })
+    const wrong = '0'.repeat(64)
+    const statuses: (number | undefined)[] = []
+    for (let index = 0; index < 30; index++) statuses.push((await from('203.0.113.9', index, wrong))?.status)
+    expect(new Set(statuses)).toEqual(new Set([401]))
+    // The one over the budget tells each process.
+    for (const index of [0, 1]) await from('203.0.113.9', index, wrong)
+    const right = hmac(world.secret, 'stacks')
+    for (const index of [0, 1]) {
+      const shut = await from('203.0.113.9', index, right)
+      expect([shut?.status, shut?.body.code]).toEqual([429, 'rate_limited'])
+      expect(Number(shut?.headers.get('retry-after'))).toBeGreaterThan(60)
+    }
+    expect((await from('203.0.113.10', 0, right))?.status).toBe(200)
+  })
+})
+
+describe('the headers of every answer', () => {
+  it.each(['/health', '/stacks', '/nowhere', '/docs', '/dashboard'])('%s', async (path) => {
+    const { headers } = await api.client.raw('GET', path)
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+    expect(headers.get('referrer-policy')).toBeTruthy()
+    expect(headers.get('x-powered-by')).toBeNull()
+    expect(headers.get('server')).toBeNull()
+  })
+})
