@@ -11,12 +11,15 @@ export interface LabNginx {
   stop(): Promise<void>
 }
 
-/** @param server What stands in its `server` block, besides where it listens. */
-export async function startNginx(server: string): Promise<LabNginx> {
+/**
+ * @param server What stands in its `server` block, besides where it listens.
+ * @param more What stands beside the block.
+ */
+export async function startNginx(server: string, more = ''): Promise<LabNginx> {
   const folder = mkdtempSync(join(tmpdir(), 'deployer-nginx-'))
   const port = await freePort()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')
-  const http = `http { access_log off; ${temporary} server { listen 127.0.0.1:${port}; ${server} } }`
+  const http = `http { access_log off; ${temporary} ${more} server { listen 127.0.0.1:${port}; ${server} } }`
   writeFileSync(join(folder, 'nginx.conf'), `daemon off; user root; pid ${folder}/pid; error_log stderr; events {} ${http}\n`)
   const child = startChild('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], { PATH: `${process.env['PATH']}:/usr/sbin` })
   const url = `http://127.0.0.1:${port}`
