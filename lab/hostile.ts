@@ -53,9 +53,9 @@ export async function sendHostile(
 
 /** Sends requests one after the other; opens another connection whenever the server has closed one. */
 async function sendBatch(port: number, requests: Buffer[], hidden: string[], run: HostileRun): Promise<void> {
-  let socket: Socket | null = null
+  let socket = await open(port)
   for (const request of requests) {
-    if (!socket || socket.destroyed || socket.readableEnded) socket = await open(port)
+    if (socket.destroyed || socket.readableEnded) socket = await open(port)
     run.sent++
     const answer = await exchange(socket, request)
     if (answer === 'hung') run.hung++
@@ -68,7 +68,7 @@ async function sendBatch(port: number, requests: Buffer[], hidden: string[], run
     for (const secret of hidden) if (answer.text.includes(secret)) run.leaks.push(secret)
     if (answer.last) socket.destroy()
   }
-  socket?.destroy()
+  socket.destroy()
 }
 
 async function open(port: number): Promise<Socket> {

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { watchCompose } from '../../lab/compose-watch.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
@@ -128,5 +130,45 @@ describe('several hosts with the same stack', () => {
     await world.start('worker', { REDIS_URL: redis.url, WORKER_NAME: other })
     const ended = await client.plain('GET', `/jobs/${accepted.body.job_id}?wait=1&timeout=60`, accepted.body.job_id)
     expect(ended.body).toMatchObject({ state: 'succeeded', host: other })
+  })
+})
+
+describe('what somebody else has written to Redis', () => {
+  it('makes no worker do anything but the deploy of its own stack, and breaks no answer', async () => {
+    const [stack, other] = stacks
+    if (!stack || !other) throw new Error('no stack')
+    const host = world.settings['WORKER_NAME'] ?? ''
+    const connection = new Redis(redis.url)
+    const queue = new Queue(`${stack.name}@${host}`, { connection, prefix: 'deployer' })
+    onTestFinished(async () => {
+      await queue.close()
+      connection.disconnect()
+    })
+    const made = [
+      { stack: other.name, host, action: 'deploy', caller: 'x' },
+      { stack: '../../etc', host, action: 'deploy', caller: 'x' },
+      { stack: stack.name, host: 'another', action: 'deploy', caller: 'x' },
+      { stack: stack.name, host, action: 'obliterate', caller: 'x' },
+      { stack: stack.name, host, action: 'deploy', caller: 'x', command: ['rm', '-rf', '/'] },
+      null,
+    ]
+    const jobs = await Promise.all(made.map((data) => queue.add('deploy', data, { attempts: 1 })))
+    for (const [index, report] of ['{', '{"state":"running"}', '[]'].entries()) {
+      await connection.hset(`deployer:run:${jobs[index]?.id}`, { round: '0', phase: 'running', report })
+    }
+    await connection.sadd('deployer:queues', '../../etc@x', 'no queue', `${'a'.repeat(500)}@b`)
+    await connection.hset('deployer:inventory', 'mallory', '{"host":"mallory","stacks":[{"name":"../x"}]}', 'broken', '{')
+    await until('the jobs to be refused', async () => (await Promise.all(jobs.map((job) => job.isFailed()))).every(Boolean))
+    for (const job of jobs) expect((await queue.getJob(job.id ?? ''))?.failedReason).toContain('not one that the API has made')
+    for (const [path, subject] of [
+      ['/jobs', 'jobs'],
+      ['/stacks', 'stacks'],
+    ] as const) {
+      const answer = await client.plain('GET', path, subject)
+      expect(answer.status).toBe(200)
+      expect(answer.text).not.toContain('../')
+    }
+    const deployed = await client.plain('POST', `/deploy/${stack.name}?wait=true&host=${host}`, stack.name)
+    expect(deployed.body).toMatchObject({ state: 'succeeded' })
   })
 })

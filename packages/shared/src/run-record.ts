@@ -27,6 +27,7 @@ export interface RunFence {
 }
 
 const BEGIN = `
+if redis.call('GET', KEYS[2]) == ARGV[3] then redis.call('DEL', KEYS[2]) end
 if redis.call('HGET', KEYS[1], 'round') ~= ARGV[1] then
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'round', ARGV[1], 'phase', 'running')
@@ -69,14 +70,23 @@ if run[2] == 'running' then
 end
 return run[2]`
 
-/** Marks the start of a run and tells what is known of the job from earlier starts. */
+/**
+ * Marks the start of a run and tells what is known of the job from earlier starts. From here on a request makes a job of its own: this
+ * one may already have passed what the request is about.
+ */
 export async function beginRun(
   redis: Redis,
   jobId: string,
+  { host, stack, action }: Pick<Job, 'host' | 'stack' | 'action'>,
   round: number,
   retention: number,
 ): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null }> {
-  const [attempt, phase, report] = (await redis.eval(BEGIN, 1, runKey(jobId), String(round), retention)) as [number, Phase, string]
+  const waiting = waitingKey(queueName(host, stack), action)
+  const [attempt, phase, report] = (await redis.eval(BEGIN, 2, runKey(jobId), waiting, String(round), retention, jobId)) as [
+    number,
+    Phase,
+    string,
+  ]
   return { fence: { jobId, round, attempt }, phase, report: report ? RunReport.parse(JSON.parse(report)) : null }
 }
 

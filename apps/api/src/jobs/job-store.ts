@@ -69,7 +69,8 @@ export function createJobStore(redis: Redis): JobStore {
       if (error) throw error
       const hash = (queued ?? {}) as Hash
       if (!hash['data']) return null
-      return { job: toJob(id, hash, (answers[2 * index + 1]?.[1] ?? {}) as Hash), round: Number(hash['atm'] ?? 0) }
+      const job = toJob(id, hash, (answers[2 * index + 1]?.[1] ?? {}) as Hash)
+      return job && { job, round: Number(hash['atm'] ?? 0) }
     })
   }
 

@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { END_STATES, type Job, type JobState, RunReport } from '@deployer/shared/job'
 import { JobData } from '@deployer/shared/job-data'
 
@@ -34,14 +35,16 @@ export function queuedJob(jobId: string, data: Pick<JobData, 'stack' | 'host' | 
  * @param queued BullMQ's hash. `atm` counts ends: one more than the run's round once the job has ended, and the retry of an ended job
  * leaves it so, which tells an old run from the present one.
  * @param run The run record's hash; empty before the job's first start.
+ * @returns `null` for what is no job of ours: whoever can write Redis can put anything there.
  */
-export function toJob(jobId: string, queued: Record<string, string>, run: Record<string, string>): Job {
-  const data = JobData.parse(JSON.parse(queued['data'] ?? '{}'))
+export function toJob(jobId: string, queued: Record<string, string>, run: Record<string, string>): Job | null {
+  const data = parseAs(JobData, queued['data'])
+  if (!data) return null
   const base = queuedJob(jobId, data, false)
   const ended = queued['finishedOn'] !== undefined
   const round = Number(queued['atm'] ?? 0) - (ended ? 1 : 0)
   const current = Number(run['round'] ?? -1) === round
-  const report = current && run['report'] ? RunReport.parse(JSON.parse(run['report'])) : null
+  const report = current ? parseAs(RunReport, run['report']) : null
   if (report?.finished_at) return { ...base, ...publicReport(report), ok: report.state === 'succeeded' }
   if (ended) {
     const finished_at = new Date(Number(queued['finishedOn'])).toISOString()
@@ -68,6 +71,15 @@ export function toJob(jobId: string, queued: Record<string, string>, run: Record
   }
   if (report) return { ...base, ...publicReport(report) }
   return { ...base, state: current ? 'running' : 'queued' }
+}
+
+/** `null` for what is missing or does not fit. */
+function parseAs<T extends z.ZodType>(schema: T, json: string | undefined): z.infer<T> | null {
+  try {
+    return schema.parse(JSON.parse(json ?? ''))
+  } catch {
+    return null
+  }
 }
 
 export function hasEnded(job: { state: JobState }): boolean {

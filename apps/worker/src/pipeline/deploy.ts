@@ -43,8 +43,8 @@ export interface DeployInput {
   handOver: ((former: ImageIds) => Promise<RunReport>) | null
 }
 
-/** How `up` and `verify` went. */
-type Applied = { ok: true } | { ok: false; at: 'up' | 'verify'; message: string }
+/** How `up` and `verify` went, and what runs after it. */
+type Applied = { ok: true; now: Container[] } | { ok: false; at: 'up' | 'verify'; message: string }
 
 /** Log lines of a failed service that go into the tail. */
 const LOG_LINES = 20
@@ -68,8 +68,11 @@ export async function deploy(input: DeployInput): Promise<DeployOutcome | RunRep
     composeStep(input.compose, input.paths, input.lockFd, PULL, context),
   )
   if (!pulled.ok) return failedAt('pull')
+  // Asked for while Redis notes that the changes begin.
+  const listing = input.engine.listContainers(AbortSignal.timeout(30_000), project.name)
+  listing.catch(() => undefined)
   await input.enterApplying(before)
-  const applied = await apply(input, project, containers)
+  const applied = await apply(input, project, containers, listing)
   return conclude(input, project, before, applied)
 }
 
@@ -99,22 +102,35 @@ async function rollBackOnRequest(
   return conclude(input, project, before, verified)
 }
 
-/** `up`, and `verify` where a container was made anew. */
-async function apply(input: DeployInput, project: ComposeProject, containers: Container[]): Promise<Applied> {
+/**
+ * `up`, and `verify` where a container was made anew.
+ *
+ * @param listing The project's containers as they are now; a second try asks again.
+ */
+async function apply(
+  input: DeployInput,
+  project: ComposeProject,
+  containers: Container[],
+  listing: Promise<Container[]>,
+): Promise<Applied> {
   const { engine, steps, limits } = input
+  let listed: Promise<Container[]> | undefined = listing
   const up = await runStep(steps, 'up', limits.upTimeout, (context) =>
-    composeStep(input.compose, input.paths, input.lockFd, UP, context, () => removeLeftovers(engine, project.name, context)),
+    composeStep(input.compose, input.paths, input.lockFd, UP, context, async () => {
+      const now = await (listed ?? engine.listContainers(context.signal, project.name))
+      listed = undefined
+      await removeLeftovers(engine, now, context)
+    }),
   )
   return up.ok ? verifyFresh(input, project, containers) : { ok: false, at: 'up', message: 'up failed' }
 }
 
 /** Proves the containers that were not there before. After an interrupted start it cannot be told which those are: then all. */
 async function verifyFresh(input: DeployInput, project: ComposeProject, containers: Container[]): Promise<Applied> {
-  if (input.limits.healthTimeout === 0) return { ok: true }
-  const old = new Set(input.former === null ? containers.map(({ id }) => id) : [])
   const now = await input.engine.listContainers(AbortSignal.timeout(30_000), project.name)
+  const old = new Set(input.former === null ? containers.map(({ id }) => id) : [])
   const fresh = now.filter(({ id }) => !old.has(id))
-  if (fresh.length === 0) return { ok: true }
+  if (fresh.length === 0 || input.limits.healthTimeout === 0) return { ok: true, now }
   let fault = 'not healthy in time'
   const verified = await runStep(input.steps, 'verify', input.limits.healthTimeout, async (context) => {
     const end = await verify(input.engine, project.name, fresh, input.former === null, context)
@@ -124,14 +140,14 @@ async function verifyFresh(input: DeployInput, project: ComposeProject, containe
     }
     return end
   })
-  return verified.ok ? { ok: true } : { ok: false, at: 'verify', message: `verify failed, ${fault}` }
+  return verified.ok ? { ok: true, now } : { ok: false, at: 'verify', message: `verify failed, ${fault}` }
 }
 
 /** Ends a deploy whose containers have been touched: keeps the replaced images, or goes back to them. */
 async function conclude(input: DeployInput, project: ComposeProject, before: ImageIds, applied: Applied): Promise<DeployOutcome> {
   const { engine, paths } = input
   const rollback = applied.ok ? null : await rollBack(input, project, before, applied.at)
-  const now = await engine.listContainers(AbortSignal.timeout(30_000), project.name)
+  const now = applied.ok ? applied.now : await engine.listContainers(AbortSignal.timeout(30_000), project.name)
   const changes = listChanges(project, new Map(Object.entries(before)), now)
   if (applied.ok) {
     const replaced = Object.fromEntries(changes.flatMap(({ service, from }) => (from === null ? [] : [[service, from]])))
@@ -160,7 +176,9 @@ async function rollBack(
     }
     const old = new Set((await engine.listContainers(context.signal, project.name)).map(({ id }) => id))
     const compose = (args: string[]) =>
-      composeStep(input.compose, paths, input.lockFd, args, context, () => removeLeftovers(engine, project.name, context))
+      composeStep(input.compose, paths, input.lockFd, args, context, async () =>
+        removeLeftovers(engine, await engine.listContainers(context.signal, project.name), context),
+      )
     const recreated = failedAt === 'up' ? await compose(recreate(restored)) : null
     const up = recreated && !recreated.ok ? recreated : await compose(UP_WITHOUT_PULL)
     if (!up.ok || limits.healthTimeout === 0) return up

@@ -1,4 +1,4 @@
-import { UnrecoverableError, type Job as QueuedJob } from 'bullmq'
+import type { Job as QueuedJob } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,15 +7,17 @@ import { JobData } from '@deployer/shared/job-data'
 import type { Logger } from '@deployer/shared/logger'
 import type { Trace } from '@deployer/shared/telemetry'
 import { beginRun, enterApplying, saveReport, type RunFence } from '@deployer/shared/run-record'
-import { lockStack } from '../lock/stack-lock.ts'
+import { lockStack, type StackLock } from '../lock/stack-lock.ts'
 import { deploy, type DeployLimits } from '../pipeline/deploy.ts'
 import type { DeployOutcome } from '../pipeline/outcome.ts'
 import { outcomeOf } from '../pipeline/outcome-of.ts'
 import { reportRun, type RunReporter } from '../pipeline/report-run.ts'
-import type { Compose, Engine } from '../ports.ts'
+import type { Compose, Engine, StackPaths } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
 import { awaitHelper, removeHelper, startHelper, type SelfInfo } from '../self/hand-over.ts'
 import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
+import { JobAborted } from './job-aborted.ts'
+import { JobFailed } from './job-failed.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
 
 /** A job that killed its worker this many times is not tried again. */
@@ -44,25 +46,6 @@ export interface JobTools {
   deploying: Set<string>
 }
 
-/** Why a job's signal is aborted. */
-export class JobAborted extends Error {
-  readonly why: 'canceled' | 'lost'
-
-  constructor(why: 'canceled' | 'lost') {
-    super(why === 'canceled' ? 'The job was canceled.' : 'The job was taken over by another start of it.')
-    this.why = why
-  }
-}
-
-/** The job ended other than in success; BullMQ keeps the message as the reason. */
-export class JobFailed extends UnrecoverableError {
-  constructor(message: string) {
-    super(message)
-    // The dashboard shows the stack of an error; where this one was thrown tells nobody anything.
-    this.stack = message
-  }
-}
-
 /**
  * Runs one job from its queue to its end, whatever earlier starts of it have left.
  *
@@ -70,18 +53,38 @@ export class JobFailed extends UnrecoverableError {
  * @throws {JobFailed} for every other end that has been recorded, and anything else when another start has to end the job.
  */
 export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abort: AbortController): Promise<RunReport> {
-  const jobId = job.id ?? ''
   const data = JobData.safeParse(job.data)
   if (!data.success || data.data.stack !== stack || data.data.host !== tools.host) {
     throw new JobFailed('This job is not one that the API has made: its data does not fit its queue. Nothing was done.')
   }
-  const logger = tools.logger.child({ stack, job_id: jobId, caller: data.data.caller })
-  const { fence, phase, report } = await beginRun(tools.redis, jobId, job.attemptsMade, tools.retention)
+  // The lock is taken while Redis writes; a job that was begun before may have a helper, which needs the lock itself.
+  const over = new AbortController()
+  const early = job.attemptsStarted === 1 ? lockFolder(tools, stack, AbortSignal.any([abort.signal, over.signal])) : null
+  early?.catch(() => undefined)
+  try {
+    return await runBegun(job, data.data, tools, abort, early)
+  } finally {
+    over.abort()
+    void early?.then(({ lock }) => lock.release()).catch(() => undefined)
+  }
+}
+
+/** The job once it is known to be one: begins the run's record, and takes it to its end. */
+async function runBegun(
+  job: QueuedJob,
+  data: JobData,
+  tools: JobTools,
+  abort: AbortController,
+  early: Promise<LockedStack> | null,
+): Promise<RunReport> {
+  const jobId = job.id ?? ''
+  const logger = tools.logger.child({ stack: data.stack, job_id: jobId, caller: data.caller })
+  const { fence, phase, report } = await beginRun(tools.redis, jobId, data, job.attemptsMade, tools.retention)
   if (report?.finished_at) return conclude(report)
   const stream = createJobStreamWriter(tools.redis, jobId, tools.retention, (error) =>
     logger.warn({ event: 'stream_failed', err: error }, 'the live log could not be written'),
   )
-  const saver = createSaver(tools, fence, data.data, abort)
+  const saver = createSaver(tools, fence, data, abort)
   const reporter = reportRun(
     { save: saver.save, event: stream.add, trace: tools.trace },
     logger,
@@ -96,17 +99,18 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
   else if (fence.attempt > MOST_STARTS) ended = reporter.end(gaveUp())
   else {
     const applying = async () => {
-      await saver.settled()
-      const now = await enterApplying(tools.redis, fence)
+      // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
+      const [now] = await Promise.all([enterApplying(tools.redis, fence), saver.settled()])
       if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
     }
     logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
-    ended = reporter.end(await runDeploy({ jobId, ...data.data }, tools, report?.former ?? null, reporter, applying, abort.signal))
+    ended = reporter.end(await runDeploy({ jobId, ...data }, tools, early, report?.former ?? null, reporter, applying, abort.signal))
   }
-  // Before the end is known: who follows the stream reads it to here.
+  // Sent before the end, over the same connection: who follows the stream reads it to here.
   stream.add('state', { state: ended.state })
-  await stream.flush()
+  const flushed = stream.flush()
   await saver.last(ended)
+  await flushed
   if (tools.self) await removeHelper(tools.engine, jobId, tools.stopping).catch(() => undefined)
   const { state, code, rolled_back, started_at, finished_at } = ended
   const duration_ms = Date.parse(finished_at ?? started_at) - Date.parse(started_at)
@@ -120,6 +124,7 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
 async function runDeploy(
   { jobId, stack, action }: JobData & { jobId: string },
   tools: JobTools,
+  early: Promise<LockedStack> | null,
   former: Record<string, string> | null,
   reporter: RunReporter,
   applying: () => Promise<void>,
@@ -127,11 +132,7 @@ async function runDeploy(
 ): Promise<Parameters<RunReporter['end']>[0]> {
   tools.deploying.add(jobId)
   try {
-    if (!existsSync(join(tools.root.here, stack))) {
-      throw new Refusal('step_failed', `The folder of "${stack}" has been removed from ${tools.root.here}. Nothing was done.`)
-    }
-    const paths = locateStack(tools.root, stack)
-    const lock = await lockStack(paths.dir, tools.searchPath, signal)
+    const { paths, lock } = await (early ?? lockFolder(tools, stack, signal))
     const { self } = tools
     try {
       return await deploy({
@@ -172,6 +173,21 @@ async function runDeploy(
   }
 }
 
+/** A stack's folder, and the right to run compose in it. */
+interface LockedStack {
+  paths: StackPaths
+  lock: StackLock
+}
+
+/** @throws {Refusal} when the folder is not one to work in, and the signal's reason. */
+async function lockFolder(tools: JobTools, stack: string, signal: AbortSignal): Promise<LockedStack> {
+  if (!existsSync(join(tools.root.here, stack))) {
+    throw new Refusal('step_failed', `The folder of "${stack}" has been removed from ${tools.root.here}. Nothing was done.`)
+  }
+  const paths = locateStack(tools.root, stack)
+  return { paths, lock: await lockStack(paths.dir, tools.searchPath, signal) }
+}
+
 /** The result of a job's helper, once it has one. */
 function takeHelperResult(tools: JobTools, jobId: string): Promise<RunReport | null> {
   return awaitHelper(tools.engine, jobId, tools.stopping)
@@ -188,18 +204,18 @@ function gaveUp(): DeployOutcome {
 
 function conclude(report: RunReport): RunReport {
   if (report.state === 'succeeded') return report
-  throw new JobFailed(report.message ?? report.state)
+  const failed = report.steps.filter(({ ok }) => !ok)
+  throw new JobFailed(report.message ?? report.state, failed.map(({ name, tail }) => `${name}:\n${tail}`).join('\n'))
 }
 
-/** Stores reports one after the other; a refused one means that this run has been replaced. */
+/** Stores reports in their order, which the one connection keeps; a refused one means that this run has been replaced. */
 function createSaver(tools: JobTools, fence: RunFence, job: JobData, abort: AbortController) {
-  let saving: Promise<void> = Promise.resolve()
+  let saving: Promise<unknown> = Promise.resolve()
   const save = (report: RunReport) => {
-    const copy = structuredClone(report)
-    saving = saving.then(async () => {
-      if (await saveReport(tools.redis, fence, job, copy, tools.retention)) return
-      abort.abort(new JobAborted('lost'))
+    const saved = saveReport(tools.redis, fence, job, report, tools.retention).then((kept) => {
+      if (!kept) abort.abort(new JobAborted('lost'))
     })
+    saving = Promise.all([saving, saved])
     saving.catch(() => undefined)
   }
   return {

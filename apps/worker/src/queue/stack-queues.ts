@@ -5,7 +5,8 @@ import { encodeJobNews, JOB_CHANNEL } from '@deployer/shared/job-stream'
 import { KEY_PREFIX, parseQueueName, QUEUES_KEY, queueName } from '@deployer/shared/queue'
 import { settleWithin } from '@deployer/shared/settle-within'
 import type { Telemetry } from '@deployer/shared/telemetry'
-import { JobAborted, runJob, type JobTools } from './run-job.ts'
+import { JobAborted } from './job-aborted.ts'
+import { runJob, type JobTools } from './run-job.ts'
 import type { Slots } from './slots.ts'
 import { watchOrphans } from './watch-orphans.ts'
 
@@ -86,8 +87,7 @@ export function createStackQueues(
     const abort = new AbortController()
     const onLost = () => abort.abort(new JobAborted('lost'))
     lost?.addEventListener('abort', onLost, { once: true })
-    // From here on a request makes a job of its own: this one may already have passed what the request is about.
-    const ended = job.removeDeduplicationKey().then(() => runJob(job, stack, tools, abort))
+    const ended = runJob(job, stack, tools, abort)
     running.set(job.id ?? '', { abort, ended: ended.catch(() => undefined) })
     try {
       return await ended

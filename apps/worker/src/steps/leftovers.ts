@@ -9,9 +9,12 @@ export function isLeftover(container: Container): boolean {
   return container.state === 'created' && /^[0-9a-f]{12}_/.test(container.name)
 }
 
-/** Removes what an interrupted `up` left behind in a project; it has never run, so it holds nothing. */
-export async function removeLeftovers(engine: Engine, project: string, context: StepContext): Promise<void> {
-  const containers = await engine.listContainers(context.signal, project)
+/**
+ * Removes what an interrupted `up` left behind in a project; it has never run, so it holds nothing.
+ *
+ * @param containers Those of the project, as they are now.
+ */
+export async function removeLeftovers(engine: Engine, containers: Container[], context: StepContext): Promise<void> {
   for (const container of containers.filter(isLeftover)) {
     await engine.removeContainer(container.id, context.signal)
     context.log(`removed ${container.name}, which an interrupted deploy left behind`)
