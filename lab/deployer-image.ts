@@ -1,12 +1,15 @@
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ensureBaseImages } from './base-images.ts'
+import { command } from './command.ts'
 import type { Engine } from './engine.ts'
 
 /** The name that docker-compose.yml gives the image. */
 export const DEPLOYER_IMAGE = 'deployer:local'
 
-/** Builds the image as users do. */
+/** Builds the image as users do. One process of this machine at a time: the others find everything made. */
 export async function buildDeployerImage(engine: Engine): Promise<void> {
-  await ensureBaseImages(engine)
-  await engine.docker('build', '--quiet', '--tag', DEPLOYER_IMAGE, join(import.meta.dirname, '..'))
+  const script = join(import.meta.dirname, 'build-deployer-image.ts')
+  await command('flock', [join(tmpdir(), 'deployer-image.lock'), process.execPath, script, DEPLOYER_IMAGE], {
+    DOCKER_HOST: engine.dockerHost,
+  })
 }

@@ -34,7 +34,10 @@ export async function startEngine(): Promise<LabEngine> {
   const dockerHost = `unix://${join(HOME, 'docker.sock')}`
   const child = startChild(
     'dockerd',
-    `-H ${dockerHost} --data-root ${HOME}/data --exec-root ${HOME}/exec --pidfile ${HOME}/pid --log-level error`.split(' '),
+    // Each stack has a network; the engine's own pool has room for some thirty.
+    `-H ${dockerHost} --default-address-pool base=172.20.0.0/14,size=24 --data-root ${HOME}/data --exec-root ${HOME}/exec --pidfile ${HOME}/pid --log-level error`.split(
+      ' ',
+    ),
     { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
   )
   try {

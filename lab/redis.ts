@@ -9,6 +9,8 @@ import { until } from './until.ts'
 /** A Redis on the loopback address that can be killed and started again with its data. */
 export interface LabRedis {
   url: string
+  /** Its process. */
+  pid(): number
   /** One command, its answer as redis-cli prints it. */
   cli(...args: string[]): Promise<string>
   start(): Promise<void>
@@ -26,6 +28,7 @@ export async function startRedis(): Promise<LabRedis> {
   const redis: LabRedis = {
     url: `redis://127.0.0.1:${port}`,
     cli,
+    pid: () => child?.process.pid ?? 0,
     async start() {
       const persistence = ['--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
       child = startChild('redis-server', ['--bind', '127.0.0.1', '--port', port, ...persistence], { PATH: process.env['PATH'] })

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { COMPILE_CACHE, NODE_OPTIONS } from '../launcher/node-options.mjs'
 import { startChild, type Child } from './child.ts'
 import { createClient, type Client } from './client.ts'
 import { freePort } from './free-port.ts'
@@ -15,7 +16,7 @@ export interface Service extends Child {
 
 /** The environment that a part of Deployer needs, and nothing of this process's own. */
 export function serviceEnv(settings: Record<string, string>): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/root', ...settings }
+  return { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/root', NODE_COMPILE_CACHE: COMPILE_CACHE, ...settings }
 }
 
 /** Starts one role and waits until it says that it has started. */
@@ -26,7 +27,7 @@ export async function startService(
 ): Promise<Service> {
   const port = settings['PORT'] ?? String(await freePort())
   const env = serviceEnv({ HOST: '127.0.0.1', ...settings, PORT: port })
-  const child = startChild(process.execPath, [join(REPOSITORY, 'launcher/main.ts'), role], env, onOutput)
+  const child = startChild(process.execPath, [...NODE_OPTIONS, join(REPOSITORY, 'launcher/main.ts'), role], env, onOutput)
   const ended = () => child.process.exitCode !== null
   // Not by its log, which LOG_LEVEL may have silenced.
   const health = () => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok)

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE, NODE_OPTIONS } from '../launcher/node-options.mjs'
 import { ensurePackages } from './setup/packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -19,6 +20,7 @@ const TASKS = {
   chaos: ['scripts/chaos.ts'],
   settings: ['scripts/settings-table.ts'],
   deployer: ['launcher/deployer.ts'],
+  bench: ['bench/main.ts'],
 }
 
 const [task = '', ...rest] = process.argv.slice(2)
@@ -56,9 +58,9 @@ function installDependencies() {
  * closes however this process dies, which the launcher takes for a request to stop.
  */
 function handOver() {
-  const child = spawn(`${root}node_modules/.bin/node`, [root + command[0], ...command.slice(1), ...rest], {
+  const child = spawn(`${root}node_modules/.bin/node`, [...NODE_OPTIONS, root + command[0], ...command.slice(1), ...rest], {
     cwd: root,
-    env: { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` },
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE, PATH: `${root}node_modules/.bin:${process.env.PATH}` },
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
   const parent = process.ppid
