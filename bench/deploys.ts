@@ -1,0 +1,78 @@
+import { command } from '../lab/command.ts'
+import { deployAndWait } from '../lab/deploy-and-wait.ts'
+import { publishImage } from '../lab/sample-image.ts'
+import { webFile } from '../lab/world.ts'
+import { addRunningStacks, deployOnce, FOUR_COMMANDS, shellEnv, withWorld, type Bench } from './bench-world.ts'
+import { asMeasurement, measurePairs, timed, type Measurement } from './measure.ts'
+
+/** A deploy with nothing to change, from the signed POST to the answer, against the four commands in a shell. */
+export function measureUnchanged(bench: Bench, pairs: number): Promise<Measurement> {
+  return withWorld(bench, async (world) => {
+    const image = `${bench.registry}/bench-unchanged:latest`
+    await publishImage(bench.engine, image, 'v1')
+    const stack = await world.addStack('unchanged', webFile(image))
+    await stack.compose('up', '-d')
+    const service = await world.start('all')
+    await deployAndWait(service.client, stack.name)
+    const shell = () => command('bash', ['-c', FOUR_COMMANDS], shellEnv(world, stack), stack.dir)
+    for (let warm = 0; warm < 3; warm++) {
+      await deployOnce(service, stack.name)
+      await shell()
+    }
+    const measured = await measurePairs(
+      pairs,
+      () => timed(() => deployOnce(service, stack.name)),
+      () => timed(shell),
+    )
+    return asMeasurement('a deploy with nothing to change', 'ms', measured, 0.5, 'baseline: docker compose ps, config, pull, up in a shell')
+  })
+}
+
+/** A deploy that replaces one container: both pull a new image and recreate; ours also proves it healthy. */
+export function measureReplaced(bench: Bench, pairs: number): Promise<Measurement> {
+  return withWorld(bench, async (world) => {
+    const image = `${bench.registry}/bench-replaced:latest`
+    await publishImage(bench.engine, image, 'v0')
+    const health = 'healthcheck: {test: ["CMD", "/bin/busybox", "true"], interval: 100ms}'
+    // Without a network: making and removing one takes the engine longer than everything else, on both sides.
+    const stack = await world.addStack('replaced', () => `services: {web: {image: ${image}, init: true, network_mode: none, ${health}}}\n`)
+    await stack.compose('up', '-d')
+    const service = await world.start('all')
+    await deployAndWait(service.client, stack.name)
+    let version = 0
+    const replace = async (deploy: () => Promise<unknown>) => {
+      await publishImage(bench.engine, image, `v${++version}`)
+      return timed(deploy)
+    }
+    const shell = () => command('bash', ['-c', FOUR_COMMANDS], shellEnv(world, stack), stack.dir)
+    await replace(() => deployOnce(service, stack.name))
+    const measured = await measurePairs(
+      pairs,
+      () => replace(() => deployOnce(service, stack.name)),
+      () => replace(shell),
+    )
+    const note = 'ours proves the new container healthy (checked every 100 ms), the shell does not'
+    return asMeasurement('a deploy that replaces one container', 'ms', measured, 0.85, note)
+  })
+}
+
+/** Many stacks asked at once, against a shell loop over them with the same parallelism. */
+export function measureBurst(bench: Bench, stacks: number, pairs: number): Promise<Measurement> {
+  return withWorld(bench, async (world) => {
+    const all = await addRunningStacks(bench, world, stacks)
+    const dirs = all.map(({ dir }) => dir).join('\n')
+    const env = { DOCKER_HOST: bench.engine.dockerHost, DIRS: dirs }
+    const service = await world.start('all')
+    for (const stack of all) await deployAndWait(service.client, stack.name)
+    const ours = () => timed(() => Promise.all(all.map((stack) => deployOnce(service, stack.name))))
+    const loop = `printf '%s\\n' "$DIRS" | xargs -P 4 -I{} sh -c 'cd {} && ${FOUR_COMMANDS}'`
+    const shell = () => timed(() => command('bash', ['-c', loop], env))
+    return asMeasurement(
+      `${stacks} stacks asked at once`,
+      'ms',
+      await measurePairs(pairs, ours, shell),
+      0.6,
+      'four at a time on both sides',
+    )
+  })
+}
