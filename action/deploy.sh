@@ -7,6 +7,10 @@
 #   INPUT_WAIT     poll (default): ask over and over; wait: hold one request; none: only start it
 #   INPUT_TIMEOUT  seconds to wait for the end, 1500 by default
 #   INPUT_HOST     the host, where several have the stack
+#   DEPLOYER_KEY_ID  the id of a scoped key, whose secret INPUT_SECRET then is
+#
+# Without INPUT_SECRET, in a GitHub workflow with `permissions: id-token: write`, it asks with the workflow's own OpenID Connect token, whose
+# audience is INPUT_URL.
 #
 # Exit codes: 0 deployed (or started, with none), 1 failed or canceled, 2 wrong inputs, 3 refused, 4 unreachable, 5 still going when the time was over.
 set -euo pipefail
@@ -25,20 +29,39 @@ check_inputs() {
   local program
   for program in curl openssl jq; do command -v "$program" >/dev/null || fail 2 "$program is missing on this machine"; done
   [[ $url =~ ^https?://[^/]+ ]] || fail 2 'url must be the address of Deployer, https://…'
-  [ -n "$secret" ] || fail 2 'secret is empty: is it set in the settings of the repository, and handed to this step?'
+  [ -n "$secret" ] || [ -n "${ACTIONS_ID_TOKEN_REQUEST_URL:-}" ] ||
+    fail 2 'secret is empty: is it set in the settings of the repository, and handed to this step? For OpenID Connect, the job needs permissions: id-token: write'
   [[ $stack =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]] || fail 2 'stack must be the name of a stack: letters, digits, "_", "." and "-"'
   [[ $host =~ ^([A-Za-z0-9][A-Za-z0-9_.-]*)?$ ]] || fail 2 'host must be the name of a host'
   [[ $wait =~ ^(poll|wait|none)$ ]] || fail 2 'wait must be poll, wait or none'
   [[ $timeout =~ ^[1-9][0-9]*$ ]] || fail 2 'timeout must be a number of seconds'
 }
 
+# Asks GitHub for a token of this job; they are good for a few minutes, so a long deploy needs several.
+token='' token_time=-1000
+fresh_token() {
+  [ "$((SECONDS - token_time))" -ge 120 ] || return 0
+  token=$(curl -sS --max-time 30 -H "Authorization: Bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" \
+    "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=$(jq -rn --arg url "$url" '$url | @uri')" | jq -r '.value // empty') || true
+  [ -n "$token" ] || fail 4 'GitHub gave no OpenID Connect token to this job'
+  [ -z "${GITHUB_ACTIONS:-}" ] || printf '::add-mask::%s\n' "$token"
+  token_time=$SECONDS
+}
+
 # Sends a signed request; sets status (000 without an answer) and answer.
 request() { # method, path with query, body, seconds, more curl arguments
   local method=$1 path=$2 body=$3 seconds=$4 timestamp signature reply
   shift 4
-  timestamp=$(date +%s)
-  signature=$(printf '%s.%s.%s.%s' "$timestamp" "$method" "$path" "$body" | openssl dgst -sha256 -hmac "$secret" -r | cut -d' ' -f1)
-  reply=$(curl -sS -X "$method" --max-time "$seconds" -w '\n%{http_code}' -H "X-Timestamp: $timestamp" -H "X-Signature: $signature" \
+  local proof=()
+  if [ -n "$secret" ]; then
+    timestamp=$(date +%s)
+    signature=$(printf '%s.%s.%s.%s' "$timestamp" "$method" "$path" "$body" | openssl dgst -sha256 -hmac "$secret" -r | cut -d' ' -f1)
+    proof=(-H "X-Timestamp: $timestamp" -H "X-Signature: $signature" ${DEPLOYER_KEY_ID:+-H "X-Key-Id: $DEPLOYER_KEY_ID"})
+  else
+    fresh_token
+    proof=(-H "Authorization: Bearer $token")
+  fi
+  reply=$(curl -sS -X "$method" --max-time "$seconds" -w '\n%{http_code}' "${proof[@]}" \
     -H 'Accept: application/json' ${body:+-H 'Content-Type: application/json' --data-binary "$body"} "$@" "$url$path" 2>&1) || true
   status=${reply##*$'\n'} answer=${reply%$'\n'*}
   [[ $status =~ ^[0-9]{3}$ ]] || { answer=$reply status=000; }
@@ -113,7 +136,7 @@ write_summary() {
 
 main() {
   check_inputs
-  [ -z "${GITHUB_ACTIONS:-}" ] || printf '::add-mask::%s\n' "$secret"
+  [ -z "${GITHUB_ACTIONS:-}" ] || [ -z "$secret" ] || printf '::add-mask::%s\n' "$secret"
   start
   case $status in
     000) fail 4 "Deployer cannot be reached at $url: $answer" ;;
