@@ -13,20 +13,14 @@ import { engine, registry, useWorld } from '../support.ts'
 // Redis over TLS with a password, as between hosts; the certificate is made by the commands of docs/recipes.md.
 const folder = mkdtempSync(join(tmpdir(), 'deployer-tls-'))
 const certificate = { key: join(folder, 'redis.key'), crt: join(folder, 'redis.crt') }
-await command('openssl', [
-  ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=redis -addext subjectAltName=IP:127.0.0.1'.split(' '),
-  ...['-keyout', certificate.key, '-out', certificate.crt],
-])
+const request = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=redis -addext subjectAltName=IP:127.0.0.1'
+await command('openssl', [...request.split(' '), '-keyout', certificate.key, '-out', certificate.crt])
 const port = await freePort()
-const redis = startChild(
-  'redis-server',
-  [
-    ...`--bind 127.0.0.1 --port 0 --tls-port ${port} --tls-auth-clients no --appendonly yes --appendfsync always`.split(' '),
-    ...['--dir', folder, '--save', '', '--requirepass', 'between-hosts'],
-    ...['--tls-cert-file', certificate.crt, '--tls-key-file', certificate.key],
-  ],
-  { PATH: process.env['PATH'] },
-)
+const options = `--bind 127.0.0.1 --port 0 --tls-port ${port} --tls-auth-clients no --appendonly yes --appendfsync always --dir ${folder}`
+const tls = ['--tls-cert-file', certificate.crt, '--tls-key-file', certificate.key]
+const redis = startChild('redis-server', [...options.split(' '), '--save', '', '--requirepass', 'between-hosts', ...tls], {
+  PATH: process.env['PATH'],
+})
 const one = useWorld()
 const two = useWorld()
 afterAll(async () => {

@@ -177,56 +177,6 @@ describe('stacks', () => {
   })
 })
 
-describe('the dashboard', () => {
-  const login = { Authorization: `Basic ${Buffer.from('operator:hunter22').toString('base64')}` }
-
-  it('is not there without a password', async () => {
-    expect((await client.raw('GET', '/dashboard')).status).toBe(404)
-    expect((await client.raw('GET', '/dashboard', login)).status).toBe(404)
-  })
-
-  it('reads and retries for whoever has the password, and does nothing else', async () => {
-    const settings = { REDIS_URL: redis.url, DASHBOARD_USER: 'operator', DASHBOARD_PASSWORD: 'hunter22' }
-    const { client: open } = await world.start('api', settings)
-    const failed = await open.plain('POST', `/deploy/${stack.name}?wait=1`, stack.name)
-    expect(failed.status, failed.text).toBe(409)
-    const stranger = await open.raw('GET', '/dashboard')
-    expect([stranger.status, stranger.headers.get('www-authenticate')]).toEqual([401, expect.stringContaining('Basic')])
-    const wrong = { Authorization: `Basic ${Buffer.from('operator:other').toString('base64')}` }
-    expect((await open.raw('GET', '/dashboard/api/queues', wrong)).status).toBe(401)
-
-    const page = await open.raw('GET', '/dashboard', login)
-    expect(page.text).toContain('Deployer')
-    expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
-    const name = encodeURIComponent(`${stack.name}@${world.settings['WORKER_NAME']}`)
-    const path = `/dashboard/api/queues/${name}`
-    const job = await open.raw('GET', `${path}/${failed.body.job_id}`, login)
-    expect(job.text).toContain('No service of')
-    expect(job.text).not.toContain(world.secret)
-
-    for (const [method, to] of [
-      ['PUT', `${path}/empty`],
-      ['PUT', `${path}/obliterate`],
-      ['PUT', `${path}/concurrency`],
-      ['PUT', `${path}/pause`],
-      ['PUT', `${path}/${failed.body.job_id}/clean`],
-      ['POST', `${path}/add`],
-      ['PATCH', `${path}/${failed.body.job_id}/update-data`],
-    ] as const) {
-      expect((await open.raw(method, to, login, '{}')).status, `${method} ${to}`).toBe(403)
-    }
-    const retry = `${path}/${failed.body.job_id}/retry`
-    expect((await open.raw('PUT', retry, { ...login, 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403)
-    expect((await open.raw('PUT', retry, { ...login, Origin: 'https://evil.example' })).status).toBe(403)
-    const before = (await open.plain('GET', `/jobs/${failed.body.job_id}`, failed.body.job_id)).body
-    expect((await open.raw('PUT', retry, { ...login, 'Sec-Fetch-Site': 'same-origin' })).status).toBe(204)
-    await until('the retry to have ended', async () => {
-      const { body } = await open.plain('GET', `/jobs/${failed.body.job_id}`, failed.body.job_id)
-      return body.ok === false && body.started_at > before.started_at
-    })
-  })
-})
-
 describe('limits', () => {
   it('count deploy requests per client address over all API processes, and say when to come back', async () => {
     const settings = { REDIS_URL: redis.url, RATE_LIMIT_PER_MIN: '3', TRUSTED_PROXIES: '127.0.0.1' }
@@ -242,30 +192,5 @@ describe('limits', () => {
     expect(limited.headers.get('ratelimit-limit')).toBe('3')
     expect(limited.headers.get('ratelimit-remaining')).toBe('0')
     expect((await from('203.0.113.8', 0)).status).toBe(401)
-  })
-})
-
-describe('Redis away', () => {
-  it.each(['SIGKILL', 'SIGSTOP'] as const)('answers 503 within two seconds after %s, and works again by itself', async (signal) => {
-    if (signal === 'SIGKILL') await redis.stop('SIGKILL')
-    else redis.signal('SIGSTOP')
-    const began = performance.now()
-    const answer = await client.plain('POST', `/deploy/${stack.name}`, stack.name)
-    expect([answer.status, answer.body.code]).toEqual([503, 'queue_unavailable'])
-    // The contract's own bound, of which only the hung Redis comes near.
-    expect(performance.now() - began).toBeLessThan(2000)
-    expect(answer.headers.get('retry-after')).toBeTruthy()
-    expect((await client.raw('GET', '/health')).status).toBe(200)
-    const ready = await client.raw('GET', '/ready')
-    expect(ready).toMatchObject({ status: 503, body: { ok: false } })
-    expect(ready.body.missing).toContain('redis')
-    if (signal === 'SIGKILL') await redis.start()
-    else redis.signal('SIGCONT')
-    const accepted = await until('a 202 again', async () => {
-      const next = await client.plain('POST', `/deploy/${stack.name}`, stack.name)
-      return next.status === 202 ? next.body : null
-    })
-    const ended = await client.plain('GET', `/jobs/${accepted.job_id}?wait=1`, accepted.job_id)
-    expect(ended.body.state).toBe('failed')
   })
 })

@@ -93,7 +93,7 @@ volumes: { redis: {} }
     const bad = await end(await accept())
     expect(bad, JSON.stringify(bad)).toMatchObject({ state: 'failed', ok: false, code: 'step_failed', rolled_back: true, changes: [] })
     expect([await imageOf('api'), await imageOf('worker')]).toEqual([second, second])
-    const helpers = await engine.docker('ps', '-a', '--filter', 'name=deployer-helper', '--format', '{{.Names}}')
+    const helpers = await engine.docker('ps', '-aq', '--filter', `label=deployer.stack=${stack.name}`)
     expect(helpers.trim()).toBe('')
   }, 300_000)
 })

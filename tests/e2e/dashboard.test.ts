@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { until } from '../../lab/until.ts'
+import { webFile } from '../../lab/world.ts'
+import { useRedis, useWorld } from '../support.ts'
+
+const world = useWorld()
+const redis = await useRedis()
+const stack = await world.addStack('board', webFile('127.0.0.1:1/never-pulled'))
+await world.start('worker', { REDIS_URL: redis.url })
+const { client } = await world.start('api', { REDIS_URL: redis.url })
+await until('readiness', async () => (await client.raw('GET', '/ready')).status === 200)
+
+describe('the dashboard', () => {
+  const login = { Authorization: `Basic ${Buffer.from('operator:hunter22').toString('base64')}` }
+
+  it('is not there without a password', async () => {
+    expect((await client.raw('GET', '/dashboard')).status).toBe(404)
+    expect((await client.raw('GET', '/dashboard', login)).status).toBe(404)
+  })
+
+  it('reads and retries for whoever has the password, and does nothing else', async () => {
+    const settings = { REDIS_URL: redis.url, DASHBOARD_USER: 'operator', DASHBOARD_PASSWORD: 'hunter22' }
+    const { client: open } = await world.start('api', settings)
+    const failed = await open.plain('POST', `/deploy/${stack.name}?wait=1`, stack.name)
+    expect(failed.status, failed.text).toBe(409)
+    const stranger = await open.raw('GET', '/dashboard')
+    expect([stranger.status, stranger.headers.get('www-authenticate')]).toEqual([401, expect.stringContaining('Basic')])
+    const wrong = { Authorization: `Basic ${Buffer.from('operator:other').toString('base64')}` }
+    expect((await open.raw('GET', '/dashboard/api/queues', wrong)).status).toBe(401)
+
+    const page = await open.raw('GET', '/dashboard', login)
+    expect(page.text).toContain('Deployer')
+    expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+    const name = encodeURIComponent(`${stack.name}@${world.settings['WORKER_NAME']}`)
+    const path = `/dashboard/api/queues/${name}`
+    const job = await open.raw('GET', `${path}/${failed.body.job_id}`, login)
+    expect(job.text).toContain('No service of')
+    expect(job.text).not.toContain(world.secret)
+
+    for (const [method, to] of [
+      ['PUT', `${path}/empty`],
+      ['PUT', `${path}/obliterate`],
+      ['PUT', `${path}/concurrency`],
+      ['PUT', `${path}/pause`],
+      ['PUT', `${path}/${failed.body.job_id}/clean`],
+      ['POST', `${path}/add`],
+      ['PATCH', `${path}/${failed.body.job_id}/update-data`],
+    ] as const) {
+      expect((await open.raw(method, to, login, '{}')).status, `${method} ${to}`).toBe(403)
+    }
+    const retry = `${path}/${failed.body.job_id}/retry`
+    expect((await open.raw('PUT', retry, { ...login, 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403)
+    expect((await open.raw('PUT', retry, { ...login, Origin: 'https://evil.example' })).status).toBe(403)
+    const before = (await open.plain('GET', `/jobs/${failed.body.job_id}`, failed.body.job_id)).body
+    expect((await open.raw('PUT', retry, { ...login, 'Sec-Fetch-Site': 'same-origin' })).status).toBe(204)
+    await until('the retry to have ended', async () => {
+      const { body } = await open.plain('GET', `/jobs/${failed.body.job_id}`, failed.body.job_id)
+      return body.ok === false && body.started_at > before.started_at
+    })
+  })
+})
