@@ -33,7 +33,8 @@ export function measureReplaced(bench: Bench, pairs: number): Promise<Measuremen
   return withWorld(bench, async (world) => {
     const image = `${bench.registry}/bench-replaced:latest`
     await publishImage(bench.engine, image, 'v0')
-    const health = 'healthcheck: {test: ["CMD", "/bin/busybox", "true"], interval: 100ms}'
+    // Checked for the first time 10 ms after its start: the time that somebody chooses between two checks is no cost of ours.
+    const health = 'healthcheck: {test: ["CMD", "/bin/busybox", "true"], interval: 30s, start_period: 10s, start_interval: 10ms}'
     // Without a network: making and removing one takes the engine longer than everything else, on both sides.
     const stack = await world.addStack('replaced', () => `services: {web: {image: ${image}, init: true, network_mode: none, ${health}}}\n`)
     await stack.compose('up', '-d')
@@ -51,7 +52,7 @@ export function measureReplaced(bench: Bench, pairs: number): Promise<Measuremen
       () => replace(() => deployOnce(service, stack.name)),
       () => replace(shell),
     )
-    const note = 'ours proves the new container healthy (checked every 100 ms), the shell does not'
+    const note = 'ours also proves the new container healthy (first checked after 10 ms)'
     return asMeasurement('a deploy that replaces one container', 'ms', measured, 0.85, note)
   })
 }

@@ -40,7 +40,8 @@ export async function load(port: number, requests: Buffer[], connections: number
   return { perSecond: times.length / elapsed, p50: at(0.5), p99: at(0.99), statuses }
 }
 
-async function open(port: number): Promise<Socket> {
+/** A connection for requests one after the other. */
+export async function open(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
   socket.setNoDelay(true)
   await once(socket, 'connect')
@@ -48,7 +49,7 @@ async function open(port: number): Promise<Socket> {
 }
 
 /** Sends a request and reads the answer to its end, by its Content-Length. */
-function exchange(socket: Socket, request: Buffer): Promise<{ status: number; closes: boolean }> {
+export function exchange(socket: Socket, request: Buffer): Promise<{ status: number; closes: boolean }> {
   return new Promise((resolve, reject) => {
     let text = ''
     const onData = (chunk: Buffer) => {

@@ -100,8 +100,8 @@ export function signedRequests(world: World, stacks: string[]): Buffer[] {
   return stacks.map((name) => signedRequest(world, `/deploy/${name}`))
 }
 
-/** With both headers, so that either service finds its own. */
-function signedRequest(world: World, path: string): Buffer {
+/** A signed request as bytes, with both headers, so that either service finds its own. */
+export function signedRequest(world: World, path: string): Buffer {
   const signature = hmac(world.secret, BODY)
   return Buffer.from(
     `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Signature: ${signature}\r\nX-Hub-Signature-256: sha256=${signature}\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`,

@@ -9,7 +9,7 @@ for user in 0 65532; do
   mkdir -p "$DATA_DIR"
   chown "$user" "$DATA_DIR"
   setpriv --reuid "$user" --clear-groups node launcher/deployer.ts --help > /dev/null
-  setpriv --reuid "$user" --clear-groups node launcher/main.ts all &
+  setpriv --reuid "$user" --clear-groups node --max-semi-space-size=4 --heap-growing-percent=80 launcher/main.ts all &
   pid=$!
   tries=0
   until node -e "fetch('http://127.0.0.1:18080/health').then((a) => process.exit(a.ok ? 0 : 1), () => process.exit(1))"; do

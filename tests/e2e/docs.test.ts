@@ -163,7 +163,7 @@ describe('every block of YAML and every example', () => {
   it('of a workflow uses the action as it is', () => {
     const { inputs, outputs } = parse(read('action.yml'))
     const examples = globSync('docs/examples/*.yml', { cwd: repository }).map(read)
-    const workflows = [...examples, ...pages.flatMap((page) => blocks(page, 'yaml'))].map((text) => parse(text)).filter(({ jobs }) => jobs)
+    const workflows = [...examples, ...pages.flatMap((page) => blocks(page, 'yaml'))].map((text) => parse(text, { logLevel: 'silent' })).filter(({ jobs }) => jobs)
     expect(workflows.length).toBeGreaterThan(4)
     for (const { jobs } of workflows) {
       const steps = Object.values<any>(jobs).flatMap(({ steps }) => steps)

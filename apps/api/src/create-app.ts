@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { sendAnswer } from './answer.ts'
 import type { AppEnv } from './app-env.ts'
 import type { ClientAddress } from './gates/client-address.ts'
 import { harden } from './gates/harden.ts'
@@ -7,7 +8,7 @@ import { createRateLimit } from './gates/rate-limit.ts'
 import { createReadBody } from './gates/read-body.ts'
 import { requestId } from './gates/request-id.ts'
 import type { RefusalCounter } from './metrics/refusal-counter.ts'
-import { answerProblem, Problem } from './problem.ts'
+import { Problem, problemAnswer } from './problem.ts'
 import type { ApiContext } from './routes/context.ts'
 import { deployRoutes } from './routes/deploy.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -41,17 +42,17 @@ export function createApp(api: ApiContext, limits: AppLimits, optional: Hono<App
   app.route('/', jobRoutes(api))
   app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
-  app.notFound((c) => answerProblem(c, new Problem('not_found', 'The README lists what there is.')))
+  app.notFound((c) => sendAnswer(c, problemAnswer(new Problem('not_found', 'The README lists what there is.'))))
   app.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse()
     if (error instanceof Problem) {
       refusals.count(error.code)
       const fields = { event: 'request_refused', code: error.code, method: c.req.method, path: c.req.path, client: c.get('clientAddress') }
       api.logger.info({ ...fields, request_id: c.get('requestId'), err: error.cause }, 'request refused')
-      return answerProblem(c, error)
+      return sendAnswer(c, problemAnswer(error))
     }
     api.logger.error({ event: 'request_failed', err: error, request_id: c.get('requestId') }, 'request failed')
-    return answerProblem(c, new Problem('internal_error', `Look for request ${c.get('requestId')} in the log of the API.`))
+    return sendAnswer(c, problemAnswer(new Problem('internal_error', `Look for request ${c.get('requestId')} in the log of the API.`)))
   })
   return app
 }

@@ -1,6 +1,6 @@
-import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { OutcomeCode } from '@deployer/shared/job'
+import type { Answer } from './answer.ts'
 
 /** The one table from codes to answers: HTTP status and title. */
 export const PROBLEMS = {
@@ -73,8 +73,8 @@ export function problemBody(
 }
 
 /** A problem as an answer. */
-export function answerProblem(c: Context, problem: Problem): Response {
+export function problemAnswer(problem: Problem): Answer {
   const [status, title] = PROBLEMS[problem.code]
   const body = problemBody(status, title, problem.message, problem.code, problem.members)
-  return c.body(body, status, { 'Content-Type': 'application/problem+json', ...problem.headers })
+  return { status, headers: { 'Content-Type': 'application/problem+json', ...problem.headers }, body }
 }

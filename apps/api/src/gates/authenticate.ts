@@ -39,7 +39,7 @@ export function createAuthenticate(redis: Redis, credentials: Credentials) {
         if (error instanceof Problem && FAILURES.has(error.code)) await credentials.failures.count(address)
         throw error
       }
-      await next()
+      return next()
     })
 }
 

@@ -24,5 +24,5 @@ export const harden = createMiddleware<AppEnv>(async (c, next) => {
   if ((c.env.incoming.url?.length ?? 0) > MAX_PATH) {
     throw new Problem('path_too_long', `Path and query have at most ${MAX_PATH} characters.`, { Connection: 'close' })
   }
-  await next()
+  return next()
 })

@@ -33,9 +33,9 @@ export function createRateLimit(redis: Redis, clientAddress: ClientAddress, writ
           'Retry-After': seconds,
         })
       }
-      for (const [name, value] of Object.entries(headers)) c.header(name, value)
+      for (const [name, value] of Object.entries(headers)) c.env.outgoing.setHeader(name, value)
     }
-    await next()
+    return next()
   })
 }
 

@@ -18,7 +18,7 @@ export function createReadBody(maxBytes: number) {
     if (announced > maxBytes) throw tooLarge()
     const empty = announced === 0 && incoming.headers['transfer-encoding'] === undefined
     c.set('body', empty ? EMPTY : await read(incoming, maxBytes, tooLarge))
-    await next()
+    return next()
   })
 }
 

@@ -12,5 +12,5 @@ export const requestId = createMiddleware<AppEnv>(async (c, next) => {
   c.set('requestId', id)
   c.set('deadline', Date.now() + REDIS_BUDGET)
   c.env.outgoing.setHeader('X-Request-Id', id)
-  await next()
+  return next()
 })

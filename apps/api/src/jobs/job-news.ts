@@ -78,30 +78,33 @@ export function createJobHub(subscriber: Redis, store: JobStore): JobHub {
 
   return {
     onNews,
-    async waitForEnd(jobId, milliseconds, answer) {
-      const set = waiters.get(jobId) ?? new Set()
-      waiters.set(jobId, set)
-      let letGo = (_job: Job | null): void => undefined
-      const ended = new Promise<Job | null>((resolve) => (letGo = resolve))
-      let over = false
-      const giveUp = () => {
-        over = true
-        letGo(null)
-      }
-      set.add(letGo)
-      everyone.add(giveUp)
-      answer.once('close', giveUp)
-      const timer = setTimeout(giveUp, milliseconds)
-      if (stopped) giveUp()
-      // Subscribed first, read then: nothing falls between the two.
-      else void look(jobId)
-      const job = await ended
-      clearTimeout(timer)
-      answer.off('close', giveUp)
-      everyone.delete(giveUp)
-      set.delete(letGo)
-      if (set.size === 0 && waiters.get(jobId) === set) waiters.delete(jobId)
-      return over ? ((await store.read(jobId))?.job ?? null) : job
+    waitForEnd(jobId, milliseconds, answer) {
+      return new Promise((resolve, reject) => {
+        const set = waiters.get(jobId) ?? new Set()
+        waiters.set(jobId, set)
+        const leave = () => {
+          clearTimeout(timer)
+          answer.off('close', giveUp)
+          everyone.delete(giveUp)
+          set.delete(letGo)
+          if (set.size === 0 && waiters.get(jobId) === set) waiters.delete(jobId)
+        }
+        const letGo = (job: Job | null) => {
+          leave()
+          resolve(job)
+        }
+        const giveUp = () => {
+          leave()
+          store.read(jobId).then((found) => resolve(found?.job ?? null), reject)
+        }
+        const timer = setTimeout(giveUp, milliseconds)
+        set.add(letGo)
+        everyone.add(giveUp)
+        answer.once('close', giveUp)
+        if (stopped) giveUp()
+        // Subscribed first, read then: nothing falls between the two.
+        else void look(jobId)
+      })
     },
     stop() {
       stopped = true

@@ -3,12 +3,14 @@ import { z } from 'zod'
 import type { Job } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
 import { StackName } from '@deployer/shared/names'
+import { holdAnswer, jsonAnswer, sendAnswer, type Answer } from '../answer.ts'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { hasEnded } from '../jobs/to-job.ts'
-import { answerProblem, Problem, PROBLEMS, queueUnavailable } from '../problem.ts'
+import { Problem, problemAnswer, PROBLEMS, queueUnavailable } from '../problem.ts'
 import { authorize } from './authorize.ts'
 import type { ApiContext } from './context.ts'
+import { waitForEnd } from './wait-for-end.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
 
 /** The body of a deploy request. Other members are allowed, and ignored: GitHub sends its whole event. */
@@ -68,22 +70,23 @@ export async function startJob(
     { event: 'job_queued', action, stack, host, job_id, coalesced, caller, client: c.get('clientAddress'), request_id: c.get('requestId') },
     'job queued',
   )
-  if (!(query.wait ?? api.defaultWait)) return accepted(c, job)
-  const seconds = Math.min(query.timeout ?? api.waitTimeout, api.waitTimeout)
-  const ended = await api.hub.waitForEnd(job_id, seconds * 1000, c.env.outgoing)
-  if (!ended || !hasEnded(ended)) return accepted(c, { ...(ended ?? job), coalesced })
-  return answerEnded(c, { ...ended, coalesced })
+  if (!(query.wait ?? api.defaultWait)) return sendAnswer(c, accepted(job))
+  const ended = waitForEnd(c, api, job, query.timeout)
+  return holdAnswer(
+    c,
+    ended.then((now) => (hasEnded(now) ? endedAnswer({ ...now, coalesced }) : accepted({ ...now, coalesced }))),
+  )
 }
 
 /** The job in the body, and its outcome as the status. */
-function answerEnded(c: Context<AppEnv>, job: Job): Response {
-  c.header('Location', job.status_url)
-  if (job.ok || job.code === null) return c.json(job)
-  return answerProblem(c, new Problem(job.code, job.message ?? PROBLEMS[job.code][1], {}, { ...job }))
+function endedAnswer(job: Job): Answer {
+  const headers = { Location: job.status_url }
+  if (job.ok || job.code === null) return jsonAnswer(200, job, headers)
+  return problemAnswer(new Problem(job.code, job.message ?? PROBLEMS[job.code][1], headers, { ...job }))
 }
 
-function accepted(c: Context<AppEnv>, job: Job): Response {
-  return c.json(job, 202, { Location: job.status_url, 'Retry-After': '2' })
+function accepted(job: Job): Answer {
+  return jsonAnswer(202, job, { Location: job.status_url, 'Retry-After': '2' })
 }
 
 /** The host that has the stack, or the one that the caller picks among several. */

@@ -4,6 +4,7 @@ import { JobState, type Job } from '@deployer/shared/job'
 import { JobId } from '@deployer/shared/names'
 import { parseQueueName } from '@deployer/shared/queue'
 import { requestCancel } from '@deployer/shared/run-record'
+import { holdAnswer, jsonAnswer } from '../answer.ts'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import type { Action } from '../keys/caller.ts'
@@ -11,6 +12,7 @@ import { hasEnded } from '../jobs/to-job.ts'
 import { Problem, queueUnavailable } from '../problem.ts'
 import { authorize, authorizeAnywhere } from './authorize.ts'
 import type { ApiContext } from './context.ts'
+import { waitForEnd } from './wait-for-end.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
 
 export const ListQuery = z.object({
@@ -47,8 +49,10 @@ export function jobRoutes(api: ApiContext) {
       const query = parseInput(WaitQuery, c.req.query())
       const { job } = await readJob(c, api, 'read')
       if (!query.wait || hasEnded(job)) return c.json(job)
-      const seconds = Math.min(query.timeout ?? api.waitTimeout, api.waitTimeout)
-      return c.json((await api.hub.waitForEnd(job.job_id, seconds * 1000, c.env.outgoing)) ?? job)
+      return holdAnswer(
+        c,
+        waitForEnd(c, api, job, query.timeout).then((now) => jsonAnswer(200, now)),
+      )
     })
     .delete(
       '/jobs/:id',

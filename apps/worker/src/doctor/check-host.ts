@@ -85,7 +85,6 @@ async function readVersion(program: string, env: NodeJS.ProcessEnv): Promise<str
       env: { PATH: env['PATH'] ?? '' },
       signal: AbortSignal.timeout(PATIENCE),
       inheritFd: nothing,
-      onStderr: () => undefined,
     }
     await runProcess(program, ['version', '--short'], { ...options, onStdout: (text) => (output += text) })
   } catch {

@@ -38,7 +38,6 @@ export async function lockStack(dir: string, searchPath: string, signal: AbortSi
 
 /** flock(2) locks belong to the open file that parent and child share, so the lock stays when the program has ended. */
 async function flock(fd: number, waitSeconds: string, searchPath: string, signal: AbortSignal): Promise<boolean> {
-  const ignore = () => undefined
-  const options = { env: { PATH: searchPath }, signal, inheritFd: fd, onStdout: ignore, onStderr: ignore }
+  const options = { env: { PATH: searchPath }, signal, inheritFd: fd }
   return (await runProcess('flock', ['--exclusive', '--timeout', waitSeconds, '3'], options)) === 0
 }

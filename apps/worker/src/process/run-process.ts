@@ -9,8 +9,9 @@ export interface RunOptions {
   signal: AbortSignal
   /** An open file that the process and all its children inherit as number 3, with the kernel lock on it. */
   inheritFd: number
-  onStdout: (text: string) => void
-  onStderr: (text: string) => void
+  /** Outputs that nobody wants go nowhere, at no cost. */
+  onStdout?: (text: string) => void
+  onStderr?: (text: string) => void
 }
 
 /**
@@ -26,7 +27,7 @@ export function runProcess(file: string, args: string[], options: RunOptions): P
       cwd: options.cwd,
       env: options.env,
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', options.inheritFd],
+      stdio: ['ignore', options.onStdout ? 'pipe' : 'ignore', options.onStderr ? 'pipe' : 'ignore', options.inheritFd],
     })
     const { pid, stdout, stderr } = child
     let ending: Promise<void> | undefined
@@ -37,8 +38,8 @@ export function runProcess(file: string, args: string[], options: RunOptions): P
       options.signal.removeEventListener('abort', onAbort)
       reject(error)
     })
-    if (stdout) forwardText(stdout, options.onStdout)
-    if (stderr) forwardText(stderr, options.onStderr)
+    if (stdout && options.onStdout) forwardText(stdout, options.onStdout)
+    if (stderr && options.onStderr) forwardText(stderr, options.onStderr)
     const closed = new Promise<void>((done) => child.on('close', () => done()))
     child.on('exit', (code) => {
       // What is left of the session would keep the outputs and the lock open.
