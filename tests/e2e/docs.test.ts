@@ -13,6 +13,7 @@ import { buildDeployerImage } from '../../lab/deployer-image.ts'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { freePort } from '../../lab/free-port.ts'
 import { startNginx } from '../../lab/nginx.ts'
+import { startRegistry } from '../../lab/registry.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
@@ -44,6 +45,10 @@ const { client } = await world.start('all', settings)
 await deployAndWait(client, stack.name)
 await publishImage(engine, image, 'v2')
 await deployAndWait(client, stack.name)
+
+/** The registry of the recipe: it asks for a login. */
+const closed = await startRegistry({ user: 'me', password: 'the-password-of-the-registry' })
+afterAll(() => closed.stop())
 
 /** What takes a message as JSON: the chat of the recipe. */
 const messages: string[] = []
@@ -77,6 +82,7 @@ beforeAll(async () => {
   })
   mkdirSync(join(copy, 'keys'))
   writeFileSync(join(copy, 'keys/ci-media.secret'), secrets['ci-media'])
+  writeFileSync(join(copy, 'registry-password'), 'the-password-of-the-registry')
   await buildDeployerImage(engine)
 }, 400_000)
 afterAll(async () => {
@@ -90,6 +96,8 @@ afterAll(async () => {
 function here(block: string): string {
   const socket = engine.dockerHost.replace('unix://', '')
   return block
+    .replaceAll('/opt/stacks/media', stack.dir)
+    .replaceAll('registry.example.com', closed.address)
     .replaceAll(/(?<![\w.-])media(?![\w-]|\.secret)/g, stack.name)
     .replaceAll(/:8080\b(?!:)/g, (match) => (block.includes('docker run') ? match : `:${ports.production}`))
     .replace('127.0.0.1:8080:8080', '127.0.0.1::8080')
@@ -137,6 +145,9 @@ describe('every block of shell in the documentation', () => {
       expect(output, block).not.toMatch(/"ok":\s*false|command not found/)
       return true
     })
+    if (block.includes('registry-password')) {
+      expect(readFileSync(join(stack.dir, '.docker/config.json'), 'utf8')).toContain(closed.address)
+    }
     if (block.includes('NOTIFY_URL')) expect(messages.at(-1)).toContain('succeeded')
     if (block.includes('docker compose up -d')) {
       await until('production', async () => (await fetch(`http://127.0.0.1:${ports.production}/ready`)).ok, 60)
@@ -163,7 +174,9 @@ describe('every block of YAML and every example', () => {
   it('of a workflow uses the action as it is', () => {
     const { inputs, outputs } = parse(read('action.yml'))
     const examples = globSync('docs/examples/*.yml', { cwd: repository }).map(read)
-    const workflows = [...examples, ...pages.flatMap((page) => blocks(page, 'yaml'))].map((text) => parse(text, { logLevel: 'silent' })).filter(({ jobs }) => jobs)
+    const workflows = [...examples, ...pages.flatMap((page) => blocks(page, 'yaml'))]
+      .map((text) => parse(text, { logLevel: 'silent' }))
+      .filter(({ jobs }) => jobs)
     expect(workflows.length).toBeGreaterThan(4)
     for (const { jobs } of workflows) {
       const steps = Object.values<any>(jobs).flatMap(({ steps }) => steps)
