@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { freePort } from '../../lab/free-port.ts'
+import { runAction } from '../../lab/run-action.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { startSilentServer } from '../../lab/silent-server.ts'
 import { until } from '../../lab/until.ts'
@@ -18,31 +17,7 @@ const { client } = await world.start('all')
 await publishImage(engine, image, 'v1')
 const stack = await world.addStack('action', webFile(image))
 
-/** Runs the script as a step of a workflow does. */
-async function step(inputs: Record<string, string>) {
-  const folder = mkdtempSync(join(tmpdir(), 'deployer-action-'))
-  const files = { GITHUB_OUTPUT: join(folder, 'output'), GITHUB_STEP_SUMMARY: join(folder, 'summary') }
-  for (const file of Object.values(files)) writeFileSync(file, '')
-  const given = { URL: client.url, SECRET: world.secret, STACK: stack.name, ...inputs }
-  const env = {
-    PATH: process.env['PATH'],
-    GITHUB_ACTIONS: 'true',
-    ...files,
-    ...Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name}`, value])),
-  }
-  const { code, log } = await new Promise<{ code: number; log: string }>((resolve) => {
-    const child = execFile(join(repository, 'action/deploy.sh'), { env }, (_, stdout, stderr) => {
-      resolve({ code: child.exitCode ?? -1, log: stdout + stderr })
-    })
-  })
-  const outputs = Object.fromEntries(
-    readFileSync(files.GITHUB_OUTPUT, 'utf8')
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  )
-  return { code, log, outputs, summary: readFileSync(files.GITHUB_STEP_SUMMARY, 'utf8') }
-}
+const step = (inputs: Record<string, string>) => runAction({ URL: client.url, SECRET: world.secret, STACK: stack.name, ...inputs })
 
 beforeAll(async () => {
   await stack.compose('up', '-d')
