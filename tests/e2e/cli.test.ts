@@ -38,7 +38,9 @@ describe('deployer deploy', () => {
 
   it('draws its progress on a terminal', async () => {
     const line = `stty cols 100; ${process.execPath} launcher/deployer.ts deploy ${stack.name}`
-    const drawn = await command('script', ['-qec', line, '/dev/null'], env, repository)
+    // A CI that runs this test is no terminal, and says so.
+    const terminal = { ...env, CI: undefined, TERM: 'xterm' }
+    const drawn = await command('script', ['-qec', line, '/dev/null'], terminal, repository)
     expect(drawn).toContain('\u001b[')
     expect(drawn).toMatch(/✔.* pull/)
     expect(drawn).toContain('nothing had changed')
