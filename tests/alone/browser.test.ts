@@ -76,6 +76,7 @@ describe('Bull Board in Chromium', () => {
     const card = page.getByText(failed.job_id).first()
     await card.waitFor()
     await page.getByText('The step "config" failed').first().waitFor()
+    await page.getByText('services must be a mapping').first().waitFor()
     await page.screenshot({ path: process.env['DASHBOARD_PICTURE'] ?? join(pictures, 'failed.png') })
     expect(await page.content()).not.toContain(world.secret)
     stack.write('compose.yaml', good)
