@@ -5,7 +5,7 @@ import { readSecretFile } from '@deployer/shared/read-secret-file'
 /** Characters below which a secret can be guessed from one request that was seen, and below which it is not as good as it could be. */
 const WEAK = 12
 const SHORT = 24
-const TODO = 'Make one with: openssl rand -hex 32'
+const HOW = 'Make one with: openssl rand -hex 32'
 
 /** Looks at the strength of the shared secret. In a worker's container there is none, which is as it should be. */
 export function checkSecret(env: NodeJS.ProcessEnv, say: (finding: Finding) => void): void {
@@ -17,11 +17,11 @@ export function checkSecret(env: NodeJS.ProcessEnv, say: (finding: Finding) => v
       todo: 'The API needs it (or DEPLOY_KEYS_FILE); a worker does not.',
     })
   } else if (isSampleSecret(secret) || !secret.trim()) {
-    say({ level: 'mend', what: 'DEPLOY_SECRET is empty or a sample from the documentation', todo: TODO })
+    say({ level: 'mend', what: 'DEPLOY_SECRET is empty or a sample from the documentation', todo: HOW })
   } else if (secret.length < WEAK || new Set(secret).size < 6) {
-    say({ level: 'mend', what: `DEPLOY_SECRET is weak: ${secret.length} characters, ${new Set(secret).size} different ones`, todo: TODO })
+    say({ level: 'mend', what: `DEPLOY_SECRET is weak: ${secret.length} characters, ${new Set(secret).size} different ones`, todo: HOW })
   } else if (secret.length < SHORT) {
-    say({ level: 'hint', what: `DEPLOY_SECRET has ${secret.length} characters; more are better`, todo: TODO })
+    say({ level: 'hint', what: `DEPLOY_SECRET has ${secret.length} characters; more are better`, todo: HOW })
   } else say({ level: 'ok', what: 'DEPLOY_SECRET is long enough', todo: '' })
 }
 
