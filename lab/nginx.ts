@@ -30,7 +30,8 @@ export async function startNginx(server: string, more = ''): Promise<LabNginx> {
   return {
     url,
     async stop() {
-      await child.stop('SIGKILL')
+      // Not killed: it has to end its worker.
+      await child.stop('SIGTERM')
       rmSync(folder, { recursive: true, force: true })
     },
   }
