@@ -18,6 +18,9 @@ const health = (url = 'http://127.0.0.1:8080/') => `    healthcheck:
 `
 
 const deploy = (name: string) => deployAndWait(client, name)
+const unique = world.settings['WORKER_NAME'] ?? ''
+/** Prunes images of one version alone: what other tests are pulling now has no name yet either. */
+const prune = (version: string) => engine.docker('image', 'prune', '-f', '--filter', `label=version=${version}`)
 const stepOf = (job: any, name: string) => job.steps.find((step: any) => step.name === name)
 
 describe('verify', () => {
@@ -121,21 +124,45 @@ describe('a rollback', () => {
     expect(stepOf(body, 'rollback')).toMatchObject({ ok: false })
   })
 
+  it('finds its image although somebody prunes over and over meanwhile', async () => {
+    const version = `pruned-${unique}`
+    await publishImage(engine, image('pruned'), version)
+    const stack = await world.addStack('pruned', webFile(image('pruned'), health()))
+    await stack.compose('up', '-d')
+    await untilPage(stack, version)
+    const pruneUntil = async <T>(work: Promise<T>): Promise<T> => {
+      let over = false
+      const ended = work.finally(() => (over = true))
+      while (!over) await Promise.all([prune(version), delay(50)])
+      return ended
+    }
+    await publishImage(engine, image('pruned'), 'v2', 'idle')
+    const { body: failed } = await pruneUntil(deploy(stack.name))
+    expect(failed, JSON.stringify(failed)).toMatchObject({ state: 'failed', rolled_back: true })
+    await untilPage(stack, version)
+    await publishImage(engine, image('pruned'), 'v3')
+    const { body: job } = await pruneUntil(deploy(stack.name))
+    expect(job, JSON.stringify(job)).toMatchObject({ state: 'succeeded', message: null })
+    expect((await client.timed('POST', `/stacks/${stack.name}/rollback?wait=1`)).body.ok).toBe(true)
+    await untilPage(stack, version)
+  })
+
   it('on request finds its image after a prune, and only that one is kept', async () => {
-    await publishImage(engine, image('kept'), 'v1')
+    const versions = ['v1', 'v2', 'v3'].map((name) => `${name}-${unique}`)
+    await publishImage(engine, image('kept'), versions[0] ?? '')
     const stack = await world.addStack('kept', webFile(image('kept')))
     await stack.compose('up', '-d')
     const ids = []
-    for (const version of ['v2', 'v3']) {
+    for (const version of versions.slice(1)) {
       ids.push(await publishImage(engine, image('kept'), version))
       expect((await deploy(stack.name)).body).toMatchObject({ ok: true })
     }
-    await engine.docker('image', 'prune', '-f', '--filter', 'label=deployer-lab')
+    for (const version of versions) await prune(version)
     const kept = await engine.docker('images', '--no-trunc', '--format', '{{.ID}}', '--filter', `reference=deployer-former/${stack.name}/*`)
-    expect(kept.trim()).toBe(ids[0])
+    expect(new Set(kept.trim().split('\n'))).toEqual(new Set([ids[0]]))
     const back = await client.timed('POST', `/stacks/${stack.name}/rollback?wait=true`)
     expect(back.body).toMatchObject({ ok: true, changes: [{ to: ids[0], from: ids[1] }] })
-    await untilPage(stack, 'v2')
+    await untilPage(stack, versions[1] ?? '')
   })
 
   it('on request is refused where nothing is kept', async () => {

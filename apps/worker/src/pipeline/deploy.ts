@@ -4,7 +4,7 @@ import { Refusal } from '../refusal.ts'
 import { imagesByService, listChanges } from '../steps/changes.ts'
 import { composeStep, PULL, recreate, UP, UP_WITHOUT_PULL } from '../steps/compose-step.ts'
 import type { ComposeProject } from '../steps/config.ts'
-import { findFormerImages, keepFormerImages, restoreImages, type ImageIds } from '../steps/former-images.ts'
+import { findFormerImages, keepFormerImages, protectImages, restoreImages, type ImageIds } from '../steps/former-images.ts'
 import { removeLeftovers } from '../steps/leftovers.ts'
 import { runStep, type StepContext, type StepRunner } from '../steps/step.ts'
 import { verify } from '../steps/verify.ts'
@@ -69,7 +69,9 @@ export async function deploy(input: DeployInput): Promise<DeployOutcome | RunRep
   )
   if (!pulled.ok) return failedAt('pull')
   // Asked for while Redis notes that the changes begin.
-  const listing = input.engine.listContainers(AbortSignal.timeout(30_000), project.name)
+  const signal = AbortSignal.timeout(30_000)
+  const protecting = protectImages(input.engine, input.paths.name, project, before, signal)
+  const listing = input.engine.listContainers(signal, project.name).then((list) => protecting.then(() => list))
   listing.catch(() => undefined)
   await input.enterApplying(before)
   const applied = await apply(input, project, containers, listing)
@@ -94,6 +96,7 @@ async function rollBackOnRequest(
   await input.enterApplying(before)
   const applied = await runStep(steps, 'rollback', limits.upTimeout, async (context) => {
     await restoreImages(engine, project, former, context)
+    await protectImages(engine, paths.name, project, before, context.signal)
     return composeStep(input.compose, paths, input.lockFd, UP_WITHOUT_PULL, context)
   })
   const verified = applied.ok
@@ -151,8 +154,11 @@ async function conclude(input: DeployInput, project: ComposeProject, before: Ima
   const changes = listChanges(project, new Map(Object.entries(before)), now)
   if (applied.ok) {
     const replaced = Object.fromEntries(changes.flatMap(({ service, from }) => (from === null ? [] : [[service, from]])))
-    await keepFormerImages(engine, paths.name, replaced, AbortSignal.timeout(30_000))
-    return { state: 'succeeded', code: null, message: null, changes, rolledBack: false }
+    const message = await keepFormerImages(engine, paths.name, replaced, AbortSignal.timeout(30_000)).then(
+      () => null,
+      (error: Error) => `Deployed, but the former images could not be kept for a rollback: ${error.message}`,
+    )
+    return { state: 'succeeded', code: null, message, changes, rolledBack: false }
   }
   const message = `${applied.message}. ${rollback?.message ?? ''}`.trim()
   return { state: 'failed', code: 'step_failed', message, changes, rolledBack: rollback?.ok === true }

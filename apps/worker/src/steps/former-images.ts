@@ -10,13 +10,37 @@ export type ImageIds = Record<string, string>
  * Names of images are lower case, and stacks and services need not be.
  */
 export function formerReference(stack: string, service: string): string {
+  return referenceFor(stack, service, '')
+}
+
+function referenceFor(stack: string, service: string, prefix: 'before-' | ''): string {
   const encode = (name: string) =>
     name
       .toLowerCase()
       .replaceAll(/[^a-z0-9]+/g, '-')
       .replaceAll(/^-|-$/g, '')
   const exact = Buffer.from(`${stack}/${service}`).toString('hex')
-  return `deployer-former/${encode(stack) || 'stack'}/${encode(service) || 'service'}:${exact.slice(-120)}`
+  return `deployer-former/${encode(stack) || 'stack'}/${encode(service) || 'service'}:${prefix}${exact.slice(-120)}`
+}
+
+/**
+ * Gives the images that a deploy is about to replace another name, as long as containers still hold them: once those are gone, a prune
+ * would take what a rollback needs. Names that stay behind cost nothing: they are of the image that runs or of the one before it.
+ */
+export async function protectImages(
+  engine: Engine,
+  stack: string,
+  project: ComposeProject,
+  images: ImageIds,
+  signal: AbortSignal,
+): Promise<void> {
+  const protect = async ([service, id]: [string, string]) => {
+    const reference = project.services[service]?.image
+    if (reference === undefined || (await engine.imageId(reference, signal)) === id) return
+    await engine.tagImage(id, referenceFor(stack, service, 'before-'), signal)
+  }
+  // An image that is gone already cannot be protected, and is no reason not to deploy; of an engine that is away, `up` tells.
+  await Promise.allSettled(Object.entries(images).map(protect))
 }
 
 /** Keeps images from pruning, as those that a rollback brings back. */
