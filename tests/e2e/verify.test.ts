@@ -131,9 +131,9 @@ describe('a rollback', () => {
     await stack.compose('up', '-d')
     await untilPage(stack, version)
     const pruneUntil = async <T>(work: Promise<T>): Promise<T> => {
-      let over = false
-      const ended = work.finally(() => (over = true))
-      while (!over) await Promise.all([prune(version), delay(50)])
+      const over = new AbortController()
+      const ended = work.finally(() => over.abort())
+      while (!over.signal.aborted) await Promise.all([prune(version), delay(50)])
       return ended
     }
     await publishImage(engine, image('pruned'), 'v2', 'idle')
