@@ -69,7 +69,7 @@ describe("the project's own docker-compose.yml", () => {
     expect(api.Config.User).toBe('65532:65532')
     expect(api.Mounts).toEqual([])
     expect(worker.HostConfig.PortBindings).toEqual({})
-    expect(worker.Mounts.map((mount: any) => mount.Destination).sort()).toEqual([world.root, '/var/run/docker.sock'].sort())
+    expect(worker.Mounts.map((mount: any) => mount.Destination).sort()).toEqual([world.root, '/var/run/docker.sock', '/data'].sort())
     expect(worker.Config.Env.some((entry: string) => entry.includes(world.secret))).toBe(false)
 
     // Looked at from inside: not what was asked for, but what is.

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { composeProcesses, watchCompose } from '../../lab/compose-watch.ts'
@@ -100,6 +101,53 @@ describe.concurrent('a worker that is killed', () => {
     expect(job).toMatchObject({ state: 'succeeded', ok: true })
     await untilPage(stack, 'v2')
     expect(await stack.containers()).toHaveLength(1)
+  })
+
+  it('in a pull that hangs: the next one ends the compose that it left', async () => {
+    const silent = await startSilentServer()
+    const stack = await world.addStack('kill-pull', webFile(image('pull')))
+    await publishImage(engine, image('pull'), 'v1')
+    await stack.compose('up', '-d')
+    stack.write('compose.yaml', webFile(`${silent.address}/hangs:latest`)(1))
+    const host = hostOf('pull')
+    const worker = await host.start()
+    const id = await accepted(host.path(stack), stack)
+    await stepRuns(id, 'pull')
+    await until('the engine to ask the registry', () => silent.open() > 0)
+    await kill(worker)
+    const left = composeProcesses(stack.dir)
+    expect(left).toHaveLength(1)
+    await host.start()
+    await until('the second start', async () => (await redis.cli('hget', `deployer:run:${id}`, 'attempt')).trim() === '2')
+    await until('what was left to end, and another to begin', () => {
+      const now = composeProcesses(stack.dir)
+      return now.length === 1 && !now.includes(left[0] ?? 0)
+    })
+    expect((await client.timed('DELETE', `/jobs/${id}`)).status).toBe(202)
+    expect(await ended(id)).toMatchObject({ state: 'canceled' })
+    await silent.stop()
+  })
+
+  it('and whose stack is removed before another one comes: the job ends, and says so', async () => {
+    const silent = await startSilentServer()
+    const stack = await world.addStack('kill-gone', webFile(image('gone')))
+    await publishImage(engine, image('gone'), 'v1')
+    await stack.compose('up', '-d')
+    stack.write('compose.yaml', webFile(`${silent.address}/hangs:latest`)(1))
+    const host = hostOf('gone')
+    const worker = await host.start()
+    const running = await accepted(host.path(stack), stack)
+    await stepRuns(running, 'pull')
+    const waiting = await accepted(host.path(stack), stack)
+    await kill(worker)
+    for (const pid of composeProcesses(stack.dir)) process.kill(pid, 'SIGKILL')
+    await stack.compose('down', '-t', '0')
+    rmSync(stack.dir, { recursive: true })
+    await host.start()
+    for (const id of [running, waiting]) {
+      expect(await ended(id)).toMatchObject({ state: 'failed', code: 'step_failed', message: expect.stringContaining('has been removed') })
+    }
+    await silent.stop()
   })
 
   it('three times with the same job: the job ends, rather than kill for ever', async () => {

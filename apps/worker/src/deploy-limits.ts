@@ -18,6 +18,7 @@ export function helperEnv(settings: Settings, env: NodeJS.ProcessEnv): string[] 
   const names = [
     ...([
       'STACKS_ROOT',
+      'DATA_DIR',
       'STATUS_TIMEOUT',
       'CONFIG_TIMEOUT',
       'PULL_TIMEOUT',

@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { createLogger } from '@deployer/shared/logger'
 import type { Settings } from '@deployer/shared/settings'
 import { untraced } from '@deployer/shared/telemetry'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits } from './deploy-limits.ts'
-import { lockStack } from './lock/stack-lock.ts'
+import { createLockStack } from './lock/stack-lock.ts'
 import { deploy } from './pipeline/deploy.ts'
 import { outcomeOf } from './pipeline/outcome-of.ts'
 import { reportRun } from './pipeline/report-run.ts'
@@ -26,7 +25,7 @@ export async function start(settings: Settings, env: NodeJS.ProcessEnv): Promise
   let end: Parameters<typeof reporter.end>[0]
   try {
     const paths = locateStack(root, task.stack)
-    const lock = await lockStack(join(root.here, task.stack), env['PATH'] ?? '', never)
+    const lock = await createLockStack(settings.DATA_DIR, env['PATH'] ?? '')(paths, never)
     end = await deploy({
       action: task.action,
       paths,

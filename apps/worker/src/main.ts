@@ -6,6 +6,7 @@ import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, helperEnv } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
+import { createLockStack } from './lock/stack-lock.ts'
 import { createSlots } from './queue/slots.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
 
@@ -25,6 +26,7 @@ export async function start(
   const logger = createLogger(settings.LOG_LEVEL, 'worker', secrets)
   const trace = telemetry?.trace ?? untraced
   const { engine, compose, root, container, dockerHost } = await connectEngine(settings, env, trace)
+  const lockStack = createLockStack(settings.DATA_DIR, env['PATH'] ?? '')
   const host = settings.WORKER_NAME
   if (root.problem !== null) logger.error({ event: 'stacks_root_problem' }, root.problem)
   const redis = connectRedis(settings.REDIS_URL, 'worker', logger, PATIENT)
@@ -41,7 +43,7 @@ export async function start(
       limits: deployLimits(settings),
       self: container === null ? null : { container, engineByNetwork: dockerHost.startsWith('tcp:'), env: helperEnv(settings, env) },
       retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
-      searchPath: env['PATH'] ?? '',
+      lockStack,
       trace,
     },
     createSlots(settings.WORKER_CONCURRENCY),

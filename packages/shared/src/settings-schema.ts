@@ -63,7 +63,10 @@ export const Settings = z.object({
       description: 'Where Redis is: `redis://`, `rediss://` or `unix:`. Unset, `npm start` brings its own.',
       secret: true,
     }),
-  DATA_DIR: z.string().min(1, 'a path').default('./data').register(meta, { description: "The embedded Redis's append-only file." }),
+  DATA_DIR: z.string().min(1, 'a path').default('./data').register(meta, {
+    description:
+      "The embedded Redis's append-only file, and the worker's locks, which the workers of a host share. A volume in production.",
+  }),
   HOST: z.string().min(1, 'an address').default('0.0.0.0').register(meta, { description: 'The address the API listens on.' }),
   PORT: wholeNumber(8080, 0, 65_535).register(meta, { description: 'The port the API listens on; `0` takes a free one.' }),
   RATE_LIMIT_PER_MIN: wholeNumber(10, 0, 1_000_000).register(meta, {

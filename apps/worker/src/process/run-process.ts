@@ -2,12 +2,15 @@ import { spawn } from 'node:child_process'
 import { StringDecoder } from 'node:string_decoder'
 import { endProcessTree } from './end-process-tree.ts'
 
+/** The number under which a started process has the file that it inherits: the first one behind its outputs. */
+export const INHERITED_FD = 3
+
 export interface RunOptions {
   cwd?: string
   env: Record<string, string>
   /** Ends the whole process tree when it is aborted. */
   signal: AbortSignal
-  /** An open file that the process and all its children inherit as number 3, with the kernel lock on it. */
+  /** An open file that the process and all its children inherit as {@link INHERITED_FD}, with the kernel lock on it. */
   inheritFd: number
   /** Outputs that nobody wants go nowhere, at no cost. */
   onStdout?: (text: string) => void

@@ -7,7 +7,7 @@ import { JobData } from '@deployer/shared/job-data'
 import type { Logger } from '@deployer/shared/logger'
 import type { Trace } from '@deployer/shared/telemetry'
 import { beginRun, enterApplying, saveReport, type RunFence } from '@deployer/shared/run-record'
-import { lockStack, type StackLock } from '../lock/stack-lock.ts'
+import type { LockStack, StackLock } from '../lock/stack-lock.ts'
 import { deploy, type DeployLimits } from '../pipeline/deploy.ts'
 import type { DeployOutcome } from '../pipeline/outcome.ts'
 import { outcomeOf } from '../pipeline/outcome-of.ts'
@@ -36,7 +36,7 @@ export interface JobTools {
   retention: number
   /** Values of Deployer's own that no output may show. */
   secrets: string[]
-  searchPath: string
+  lockStack: LockStack
   trace: Trace
   /** How this worker could be made again as a helper; `null` outside of a container. */
   self: SelfInfo | null
@@ -185,7 +185,7 @@ async function lockFolder(tools: JobTools, stack: string, signal: AbortSignal): 
     throw new Refusal('step_failed', `The folder of "${stack}" has been removed from ${tools.root.here}. Nothing was done.`)
   }
   const paths = locateStack(tools.root, stack)
-  return { paths, lock: await lockStack(paths.dir, tools.searchPath, signal) }
+  return { paths, lock: await tools.lockStack(paths, signal) }
 }
 
 /** The result of a job's helper, once it has one. */
