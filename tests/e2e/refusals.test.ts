@@ -2,6 +2,7 @@ import { mkdtempSync, renameSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { startChild } from '../../lab/child.ts'
 import { command } from '../../lab/command.ts'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../lab/sample-image.ts'
@@ -12,7 +13,7 @@ import { engine, registry, useWorld } from '../support.ts'
 const world = useWorld()
 const image = `${registry}/refusals:latest`
 await publishImage(engine, image, 'v1')
-const { client } = await world.start('all')
+const { client } = await world.start('all', { LOCK_TIMEOUT: '2' })
 
 const deploy = (name: string) => deployAndWait(client, name)
 
@@ -69,5 +70,27 @@ describe('refused, with nothing changed', () => {
     const { status, body } = await deploy(name)
     expect([status, body.code]).toEqual([409, 'stack_outside_root'])
     expect(body.detail).toContain(outside)
+  })
+
+  it('a stack whose folder is locked by something else, which the live log names while it is waited for', async () => {
+    const stack = await world.addStack('busy', webFile(image))
+    await stack.compose('up', '-d')
+    // As a container with `.:/app:ro` can, for ever.
+    const holder = startChild('flock', ['--shared', '--no-fork', stack.dir, 'sleep', '1000'], { PATH: process.env['PATH'] })
+    await until('the lock', () =>
+      command('flock', ['--nonblock', stack.dir, 'true']).then(
+        () => false,
+        () => true,
+      ),
+    )
+    const before = await stack.containers()
+    const { status, body } = await deploy(stack.name)
+    expect([status, body.code]).toEqual([409, 'stack_busy'])
+    expect(body.detail).toMatch(/process \d+ \(sleep\).*LOCK_TIMEOUT/)
+    expect(await stack.containers()).toEqual(before)
+    const events = await client.timed('GET', `/jobs/${body.job_id}/events`)
+    expect(events.text).toMatch(/event: log\n.*the lock on .* is held by process \d+ \(sleep\)/)
+    await holder.stop()
+    expect((await deploy(stack.name)).body).toMatchObject({ ok: true })
   })
 })

@@ -18,6 +18,7 @@ export const PROBLEMS = {
   path_mismatch: [409, 'Refused: the stack was started from another path'],
   project_conflict: [409, 'Refused: the project name belongs to another folder'],
   stack_outside_root: [409, 'Refused: the stack leads out of the stacks folder'],
+  stack_busy: [409, 'Refused: something else has locked the stack'],
   nothing_to_roll_back: [409, 'Refused: there is no deploy to go back to'],
   stack_ambiguous: [409, 'Several hosts have this stack'],
   canceled: [409, 'The job was canceled'],

@@ -1,4 +1,5 @@
 import type { Settings } from '@deployer/shared/settings'
+import type { LockSettings } from './lock/stack-lock.ts'
 import type { DeployLimits } from './pipeline/deploy.ts'
 
 /** The settings that a deploy obeys. */
@@ -13,12 +14,18 @@ export function deployLimits(settings: Settings): DeployLimits {
   }
 }
 
+/** The settings that locking obeys. */
+export function lockSettings(settings: Settings, env: NodeJS.ProcessEnv): LockSettings {
+  return { dataDir: settings.DATA_DIR, timeout: settings.LOCK_TIMEOUT, searchPath: env['PATH'] ?? '' }
+}
+
 /** The same as `NAME=value`, with where the stacks are, for a helper. */
 export function helperEnv(settings: Settings, env: NodeJS.ProcessEnv): string[] {
   const names = [
     ...([
       'STACKS_ROOT',
       'DATA_DIR',
+      'LOCK_TIMEOUT',
       'STATUS_TIMEOUT',
       'CONFIG_TIMEOUT',
       'PULL_TIMEOUT',

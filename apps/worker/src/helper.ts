@@ -2,7 +2,7 @@ import { createLogger } from '@deployer/shared/logger'
 import type { Settings } from '@deployer/shared/settings'
 import { untraced } from '@deployer/shared/telemetry'
 import { connectEngine } from './connect-engine.ts'
-import { deployLimits } from './deploy-limits.ts'
+import { deployLimits, lockSettings } from './deploy-limits.ts'
 import { createLockStack } from './lock/stack-lock.ts'
 import { deploy } from './pipeline/deploy.ts'
 import { outcomeOf } from './pipeline/outcome-of.ts'
@@ -25,7 +25,7 @@ export async function start(settings: Settings, env: NodeJS.ProcessEnv): Promise
   let end: Parameters<typeof reporter.end>[0]
   try {
     const paths = locateStack(root, task.stack)
-    const lock = await createLockStack(settings.DATA_DIR, env['PATH'] ?? '')(paths, never)
+    const lock = await createLockStack(lockSettings(settings, env))(paths, never, (line) => logger.warn({ event: 'stack_locked' }, line))
     end = await deploy({
       action: task.action,
       paths,

@@ -4,7 +4,7 @@ import { createLogger } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { connectEngine } from './connect-engine.ts'
-import { deployLimits, helperEnv } from './deploy-limits.ts'
+import { deployLimits, helperEnv, lockSettings } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
 import { createLockStack } from './lock/stack-lock.ts'
 import { createSlots } from './queue/slots.ts'
@@ -26,7 +26,7 @@ export async function start(
   const logger = createLogger(settings.LOG_LEVEL, 'worker', secrets)
   const trace = telemetry?.trace ?? untraced
   const { engine, compose, root, container, dockerHost } = await connectEngine(settings, env, trace)
-  const lockStack = createLockStack(settings.DATA_DIR, env['PATH'] ?? '')
+  const lockStack = createLockStack(lockSettings(settings, env))
   const host = settings.WORKER_NAME
   if (root.problem !== null) logger.error({ event: 'stacks_root_problem' }, root.problem)
   const redis = connectRedis(settings.REDIS_URL, 'worker', logger, PATIENT)

@@ -16,6 +16,7 @@ export const OutcomeCode = z.enum([
   'path_mismatch',
   'project_conflict',
   'stack_outside_root',
+  'stack_busy',
   'nothing_to_roll_back',
   'canceled',
   'step_failed',

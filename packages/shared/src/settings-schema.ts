@@ -99,6 +99,10 @@ export const Settings = z.object({
     description: 'How long changed services have to become healthy; `0` skips the `verify` step.',
     unit: 'seconds',
   }),
+  LOCK_TIMEOUT: wholeNumber(300, 0, DAY).register(meta, {
+    description: "How long a deploy waits for whoever else has locked the stack's folder (flock); then it is refused, `stack_busy`.",
+    unit: 'seconds',
+  }),
   ROLLBACK: flag(true).register(meta, { description: 'Bring the former images back when `up` or `verify` fails.' }),
   WAIT_TIMEOUT: wholeNumber(1500, 1, DAY).register(meta, {
     description: 'The longest that `?wait=true` is held open.',

@@ -20,6 +20,27 @@ export function findLockHolders(fd: number): LockHolder[] {
   )
 }
 
+/** Whom to name of many. */
+const MOST_NAMES = 5
+
+/** The same for people: each with its program and number. The arguments stay unsaid, since they may hold secrets. */
+export function nameLockHolders(fd: number): string {
+  const pids = new Set(findLockHolders(fd).map(({ pid }) => pid))
+  if (pids.size === 0) return 'a process that cannot be seen from here: on the host, or in another container'
+  return [...pids]
+    .slice(0, MOST_NAMES)
+    .map((pid) => `process ${pid} (${programOf(pid)})`)
+    .join(', ')
+}
+
+function programOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+  } catch {
+    return 'ended'
+  }
+}
+
 /**
  * /proc lists a lock under the open files that it was taken through (proc_pid_fdinfo(5)). /proc/locks is of no use here: it
  * leaves out a lock whose taker has ended, and ours are taken by a flock(1) that has.

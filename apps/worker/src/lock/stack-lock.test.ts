@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,9 @@ import { tryLock } from './try-lock.ts'
 
 const data = mkdtempSync(join(tmpdir(), 'deployer-lock-'))
 const searchPath = process.env['PATH'] ?? ''
-const lockStack = createLockStack(data, searchPath)
+const settings = { dataDir: data, searchPath, timeout: 300 }
+const lockStack = createLockStack(settings)
+const unsaid = () => undefined
 const never = new AbortController().signal
 const started: number[] = []
 let stacks = 0
@@ -47,7 +49,8 @@ async function endOrphansOf(stack: ReturnType<typeof newStack>): Promise<void> {
 
 /** Takes the lock, and tells whether it has been had. */
 function taking(stack: ReturnType<typeof newStack>) {
-  const state = { had: false, lock: lockStack(stack, never) }
+  const said: string[] = []
+  const state = { had: false, said, lock: lockStack(stack, never, (line) => void said.push(line)) }
   void state.lock.then(() => (state.had = true))
   return state
 }
@@ -62,6 +65,8 @@ it('leaves strangers in the folder alone, whatever number they have it under, an
   await endOrphansOf(stack)
   expect([shell, service, backup, reader].map(lives)).toEqual([true, true, true, true])
   expect(want.had).toBe(false)
+  await vi.waitUntil(() => want.said.length > 0)
+  expect(want.said).toEqual([expect.stringContaining(`held by process ${backup} (sleep)`)])
   end(backup)
   await (await want.lock).release()
   expect([shell, service, reader].map(lives)).toEqual([true, true, true])
@@ -71,14 +76,14 @@ it('ends what a dead worker has left, with its children', async () => {
   const stack = newStack()
   const left = await run(`exec 9>>${stack.lock}; flock 9; setsid bash -c 'sleep 1000 & echo $BASHPID; wait; wait' 3>&9 9>&- &`)
   expect(lives(left)).toBe(true)
-  const lock = await lockStack(stack, never)
+  const lock = await lockStack(stack, never, unsaid)
   expect(lives(left)).toBe(false)
   await lock.release()
 })
 
 it("waits for a living worker's processes, which are no orphans", async () => {
   const stack = newStack()
-  const first = await lockStack(stack, never)
+  const first = await lockStack(stack, never, unsaid)
   const stop = new AbortController()
   let said = ''
   const onStdout = (text: string) => (said += text)
@@ -100,7 +105,7 @@ it("waits for a living worker's processes, which are no orphans", async () => {
 
 it('keeps two workers apart also when the folder is made anew in between', async () => {
   const stack = newStack()
-  const first = await lockStack(stack, never)
+  const first = await lockStack(stack, never, unsaid)
   rmdirSync(stack.dir)
   mkdirSync(stack.dir)
   const handle = await open(stack.lock, 'r')
@@ -108,4 +113,30 @@ it('keeps two workers apart also when the folder is made anew in between', async
   await first.release()
   expect(await tryLock(handle.fd, 0, searchPath, never)).toBe(true)
   await handle.close()
+})
+
+it('is refused after the timeout when somebody else has locked the folder, and names who', async () => {
+  const stack = newStack()
+  const backup = await run(`exec 3<${stack.dir}; flock 3; echo $$; exec sleep 1000 >/dev/null`)
+  const taken = createLockStack({ ...settings, timeout: 1 })(stack, never, unsaid)
+  await expect(taken).rejects.toMatchObject({ code: 'stack_busy', message: expect.stringContaining(`process ${backup} (sleep)`) })
+  expect(lives(backup)).toBe(true)
+  // Nothing of it is left: the next one has only the folder to wait for.
+  end(backup)
+  await (await lockStack(stack, never, unsaid)).release()
+})
+
+it.each([
+  ['is not there', '', /flock does not start.*Install util-linux/],
+  ['fails', '#!/bin/sh\necho out of order >&2; exit 71\n', /ended with 71, saying "out of order"/],
+  ['is killed', '#!/bin/sh\nkill -9 $$\n', /was ended by a signal/],
+])('says so when flock %s', async (_, script, message) => {
+  const bin = mkdtempSync(join(data, 'bin-'))
+  if (script) writeFileSync(join(bin, 'flock'), script, { mode: 0o755 })
+  await expect(createLockStack({ ...settings, searchPath: bin })(newStack(), never, unsaid)).rejects.toThrow(message)
+})
+
+it('wants a DATA_DIR that can be written', () => {
+  writeFileSync(join(data, 'file'), '')
+  expect(() => createLockStack({ ...settings, dataDir: join(data, 'file/in') })).toThrow('DATA_DIR')
 })

@@ -59,10 +59,11 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
   }
   // The lock is taken while Redis writes; a job that was begun before may have a helper, which needs the lock itself.
   const over = new AbortController()
-  const early = job.attemptsStarted === 1 ? lockFolder(tools, stack, AbortSignal.any([abort.signal, over.signal])) : null
+  const live: LiveLog = { say: () => undefined }
+  const early = job.attemptsStarted === 1 ? lockFolder(tools, stack, AbortSignal.any([abort.signal, over.signal]), live) : null
   early?.catch(() => undefined)
   try {
-    return await runBegun(job, data.data, tools, abort, early)
+    return await runBegun(job, data.data, tools, abort, early, live)
   } finally {
     over.abort()
     void early?.then(({ lock }) => lock.release()).catch(() => undefined)
@@ -76,6 +77,7 @@ async function runBegun(
   tools: JobTools,
   abort: AbortController,
   early: Promise<LockedStack> | null,
+  live: LiveLog,
 ): Promise<RunReport> {
   const jobId = job.id ?? ''
   const logger = tools.logger.child({ stack: data.stack, job_id: jobId, caller: data.caller })
@@ -84,6 +86,10 @@ async function runBegun(
   const stream = createJobStreamWriter(tools.redis, jobId, tools.retention, (error) =>
     logger.warn({ event: 'stream_failed', err: error }, 'the live log could not be written'),
   )
+  live.say = (line) => {
+    stream.add('log', { step: 'status', line })
+    logger.warn({ event: 'stack_locked' }, line)
+  }
   const saver = createSaver(tools, fence, data, abort)
   const reporter = reportRun(
     { save: saver.save, event: stream.add, trace: tools.trace },
@@ -104,7 +110,7 @@ async function runBegun(
       if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
     }
     logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
-    ended = reporter.end(await runDeploy({ jobId, ...data }, tools, early, report?.former ?? null, reporter, applying, abort.signal))
+    ended = reporter.end(await runDeploy({ jobId, ...data }, tools, early, live, report?.former ?? null, reporter, applying, abort.signal))
   }
   // Sent before the end, over the same connection: who follows the stream reads it to here.
   stream.add('state', { state: ended.state })
@@ -125,6 +131,7 @@ async function runDeploy(
   { jobId, stack, action }: JobData & { jobId: string },
   tools: JobTools,
   early: Promise<LockedStack> | null,
+  live: LiveLog,
   former: Record<string, string> | null,
   reporter: RunReporter,
   applying: () => Promise<void>,
@@ -132,7 +139,7 @@ async function runDeploy(
 ): Promise<Parameters<RunReporter['end']>[0]> {
   tools.deploying.add(jobId)
   try {
-    const { paths, lock } = await (early ?? lockFolder(tools, stack, signal))
+    const { paths, lock } = await (early ?? lockFolder(tools, stack, signal, live))
     const { self } = tools
     try {
       return await deploy({
@@ -179,13 +186,18 @@ interface LockedStack {
   lock: StackLock
 }
 
+/** Where it is said who has the lock; the live log, once there is one. */
+interface LiveLog {
+  say: (line: string) => void
+}
+
 /** @throws {Refusal} when the folder is not one to work in, and the signal's reason. */
-async function lockFolder(tools: JobTools, stack: string, signal: AbortSignal): Promise<LockedStack> {
+async function lockFolder(tools: JobTools, stack: string, signal: AbortSignal, live: LiveLog): Promise<LockedStack> {
   if (!existsSync(join(tools.root.here, stack))) {
     throw new Refusal('step_failed', `The folder of "${stack}" has been removed from ${tools.root.here}. Nothing was done.`)
   }
   const paths = locateStack(tools.root, stack)
-  return { paths, lock: await tools.lockStack(paths, signal) }
+  return { paths, lock: await tools.lockStack(paths, signal, (line) => live.say(line)) }
 }
 
 /** The result of a job's helper, once it has one. */
