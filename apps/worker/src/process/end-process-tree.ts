@@ -13,7 +13,7 @@ const GRACE = 5000
  */
 export async function endProcessTree(root: number): Promise<void> {
   const members = new Map<number, ProcessInfo>()
-  const deadline = Date.now() + GRACE
+  const deadline = performance.now() + GRACE
   const signaled = new Set<number>()
   for (let pause = 10; ; pause = Math.min(pause * 2, 200)) {
     collect(root, members)
@@ -21,7 +21,7 @@ export async function endProcessTree(root: number): Promise<void> {
       if (readProcess(pid)?.startTime !== info.startTime) members.delete(pid)
     }
     if (members.size === 0) return
-    const force = Date.now() >= deadline
+    const force = performance.now() >= deadline
     for (const pid of members.keys()) {
       if (force) send(pid, 'SIGKILL')
       else if (!signaled.has(pid)) send(pid, 'SIGTERM')

@@ -1,7 +1,7 @@
 import { mkdtempSync, openSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { readProcess } from './processes.ts'
 import { runProcess } from './run-process.ts'
 
@@ -43,6 +43,21 @@ it('ends the whole tree: children that ignore TERM, and one that has left the se
   stop.abort()
   expect(await ended).toBe(null)
   expect(pids.map((pid) => readProcess(pid))).toEqual([null, null])
+})
+
+it('ends when it is aborted although a descendant that cannot be found any more holds the outputs', async () => {
+  const stop = new AbortController()
+  // Its parent has ended, and its session is its own.
+  const { ended, output } = run(
+    `(setsid bash -c 'echo $$ > ${folder}/stray; exec sleep 1000' &)
+    until [ -s ${folder}/stray ]; do sleep 0.01; done; echo done`,
+    stop.signal,
+  )
+  const stray = await pidIn('stray')
+  await vi.waitUntil(() => output() === 'done\n')
+  stop.abort()
+  expect(await ended).toBe(null)
+  process.kill(stray, 'SIGKILL')
 })
 
 it('leaves nothing behind after an ordinary end', async () => {

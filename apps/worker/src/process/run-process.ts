@@ -20,7 +20,8 @@ export interface RunOptions {
 /**
  * Starts a program without a shell, as the leader of a session of its own. The one place where processes are started.
  *
- * @returns Its exit code once nothing of its tree lives any more; `null` when a signal ended it.
+ * @returns Its exit code once nothing of its tree lives any more and its outputs are closed; `null` when a signal ended it.
+ *   Who was made a stranger to the tree and holds an output keeps it from ending until the signal is aborted, and no longer.
  * @throws When the program cannot be started.
  */
 export function runProcess(file: string, args: string[], options: RunOptions): Promise<number | null> {
@@ -43,14 +44,19 @@ export function runProcess(file: string, args: string[], options: RunOptions): P
     })
     if (stdout && options.onStdout) forwardText(stdout, options.onStdout)
     if (stderr && options.onStderr) forwardText(stderr, options.onStderr)
+    const exited = new Promise<number | null>((done) => child.on('exit', done))
     const closed = new Promise<void>((done) => child.on('close', () => done()))
-    child.on('exit', (code) => {
+    const aborted = new Promise<void>((done) => options.signal.addEventListener('abort', () => done(), { once: true }))
+    void exited.then(async (code) => {
       // What is left of the session would keep the outputs and the lock open.
       if (!ending && pid !== undefined && leavesChildren(pid)) void end()
-      void Promise.all([closed, ending]).then(() => {
-        options.signal.removeEventListener('abort', onAbort)
-        resolve(options.signal.aborted ? null : code)
-      })
+      // Who has left both the tree and its session cannot be found as part of it, but can hold the outputs for ever.
+      await Promise.race([closed, aborted])
+      await ending
+      stdout?.destroy()
+      stderr?.destroy()
+      options.signal.removeEventListener('abort', onAbort)
+      resolve(options.signal.aborted ? null : code)
     })
   })
 }
