@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { runDeployer } from '../../lab/run-deployer.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
@@ -55,6 +56,49 @@ describe('secrets', () => {
     expect(places.redis).toContain('succeeded')
     for (const secret of [...Object.values(hidden), world.secret, settings.DEPLOY_SECRET_PREVIOUS]) {
       for (const [place, text] of Object.entries(places)) expect(text.includes(secret), `${secret} in ${place}`).toBe(false)
+    }
+  })
+
+  it('are in no tail, event or terminal when a container says them, wherever the stack has them from; nor are its escapes', async () => {
+    await publishImage(engine, image, 'v1')
+    const random = () => randomBytes(6).toString('hex')
+    const said = { url: `u-${random()}`, envFile: `e-${random()}`, file: `f-${random()}`, escaped: `x-${random()}`, plain: `p-${random()}` }
+    const more = `    env_file: app.env
+    environment:
+      DB_URL: "postgres://app:${said.url}@db/app"
+      ESCAPED: "${said.escaped}\\e[31m-behind"
+    secrets: [key]
+`
+    const secrets = `secrets: { key: { file: ./key.txt } }\n`
+    const files = {
+      'app.env': `QUEUE=amqp://app:${said.envFile}@queue\n`,
+      'key.txt': `${said.file}\n`,
+      '.env': `PLAIN=${said.plain}\nMODE=start\n`,
+    }
+    const stack = await world.addStack('leaky', (port) => webFile(image, more)(port) + secrets, files)
+    await stack.compose('up', '-d')
+    const { client } = await world.start('all', { HEALTH_TIMEOUT: '20' })
+    const script = `printf '\\033[2Jcannot start with %s\\n' "$$DB_URL" "$$QUEUE" "$$ESCAPED" ${said.plain} app:${said.url}@db $$(/bin/busybox cat /run/secrets/key); exit 1`
+    const command = `    command: ["/bin/busybox", "sh", "-c", ${JSON.stringify(script)}]\n`
+    stack.write('compose.yaml', webFile(image, more + command)(Number(new URL(stack.url).port)) + secrets)
+    const { body } = await until('a deploy', async () => {
+      const answer = await client.plain('POST', `/deploy/${stack.name}?wait=1`, stack.name)
+      return answer.status === 404 ? null : answer
+    })
+    expect(body.ok, JSON.stringify(body)).toBe(false)
+    const job = JSON.stringify(body)
+    // The value of MODE stands alone there; in our own "started" it is left.
+    expect(job).toContain('web started')
+    expect(job).toContain('cannot *** with ***')
+    const events = await client.timed('GET', `/jobs/${body.job_id}/events`)
+    const env = { DEPLOYER_URL: client.url, DEPLOY_SECRET: world.secret }
+    const shown = await Promise.all([runDeployer(['job', body.job_id], env), runDeployer(['logs', body.job_id, '-f'], env)])
+    const terminal = shown.map(({ stdout, stderr }) => stdout + stderr).join('\n')
+    expect(terminal).toContain('cannot *** with ***')
+    for (const [place, text] of Object.entries({ job, events: events.text, terminal })) {
+      for (const [name, secret] of Object.entries(said)) expect(text.includes(secret), `${name} in ${place}`).toBe(false)
+      expect(text.includes('\u001b') || text.includes('\\u001b'), `an escape in ${place}`).toBe(false)
+      expect(text).not.toMatch(/\w\*\*\*\w/)
     }
   })
 })

@@ -1,5 +1,6 @@
 import tab from '@bomb.sh/tab/commander'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { printable } from '@deployer/shared/printable'
 import { version } from '@deployer/shared/version'
 import { createApiClient } from './api-client.ts'
 import { showFindings, type Doctor } from './commands/doctor.ts'
@@ -141,7 +142,8 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, doctor: Doctor
 }
 
 function createTerminal(json: boolean): Terminal {
-  const line = (stream: NodeJS.WriteStream) => (text: string) => void stream.write(`${text}\n`)
+  // What came from a server, and through it from anybody's container, must not be obeyed by the terminal.
+  const line = (stream: NodeJS.WriteStream) => (text: string) => void stream.write(`${printable(text)}\n`)
   return {
     print: line(process.stdout),
     say: line(json ? process.stderr : process.stdout),

@@ -1,4 +1,5 @@
 import ora from 'ora'
+import { printable } from '@deployer/shared/printable'
 import type { Terminal } from './context.ts'
 import type { JobListener } from './follow.ts'
 import { formatDuration } from './format.ts'
@@ -32,7 +33,7 @@ export function showProgress(terminal: Terminal, label: string): Progress {
       draw()
     },
     log(_, text) {
-      line = text
+      line = printable(text)
     },
     stepEnds({ name, ok, duration_ms }) {
       spinner[ok ? 'succeed' : 'fail'](`${name}  ${formatDuration(duration_ms)}`)

@@ -70,7 +70,7 @@ export interface Engine {
   findHelper(name: string, signal: AbortSignal): Promise<Helper | null>
   /** Resolves when a container has ended. */
   waitFor(id: string, signal: AbortSignal): Promise<void>
-  /** The last lines of what a container said, both outputs. */
+  /** The last lines of what a container said, both outputs, without terminal escapes. */
   lastLogLines(id: string, lines: number, signal: AbortSignal): Promise<string>
   /** Removes a container whatever its state. */
   removeContainer(id: string, signal: AbortSignal): Promise<void>

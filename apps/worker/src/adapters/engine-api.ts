@@ -1,3 +1,4 @@
+import { printable } from '@deployer/shared/printable'
 import type { Container, ContainerHealth, Engine } from '../ports.ts'
 import { EngineError, EngineHttp } from './engine-http.ts'
 
@@ -75,7 +76,7 @@ export function createEngine(dockerHost: string): Engine {
       return (await orNull(http.json<{ Id: string }>('GET', `/images/${encodeURIComponent(reference)}/json`, signal)))?.Id ?? null
     },
     async lastLogLines(id, lines, signal) {
-      return demultiplex(await http.bytes('GET', `/containers/${id}/logs?stdout=1&stderr=1&tail=${lines}`, signal))
+      return printable(demultiplex(await http.bytes('GET', `/containers/${id}/logs?stdout=1&stderr=1&tail=${lines}`, signal)))
     },
     async removeContainer(id, signal) {
       await http.text('DELETE', `/containers/${id}?force=1`, signal)

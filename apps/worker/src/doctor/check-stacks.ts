@@ -55,7 +55,7 @@ async function checkStack(host: Host, name: string, containers: Container[] | nu
     const context = { signal: AbortSignal.timeout(PATIENCE), log: (line: string) => void said.push(line) }
     const { project } = await config(host.compose, paths, folder.fd, context)
     await folder.close()
-    const redact = createRedact(stackSecrets(name, readDotEnv(paths.dir), project))
+    const redact = createRedact(stackSecrets(name, readDotEnv(paths.dir), project?.model ?? null))
     if (!project)
       return { level: 'mend', what: `${stack} cannot be deployed: its compose file is not valid`, todo: redact(said.at(-1) ?? '') }
     const own = (containers ?? []).filter((container) => container.project === project.name)

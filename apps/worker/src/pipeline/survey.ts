@@ -36,7 +36,7 @@ export async function survey(input: DeployInput): Promise<Survey | DeployOutcome
   })
   await Promise.all([status.ended, reading.ended])
   const resolved = project as ComposeProject | null
-  if (resolved) input.hide(stackSecrets(paths.name, dotEnv, resolved))
+  if (resolved) input.hide(stackSecrets(paths.name, dotEnv, resolved.model))
   const name = resolved?.name ?? defaultProjectName(paths.name, dotEnv)
   const containers = listed.filter((container) => container.project === name)
   for (const service of runningServices(containers)) status.log(service)

@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util'
+import { printable } from '@deployer/shared/printable'
 
 /** Longer lines are cut here, so that a program without line ends cannot fill the memory. */
 const LONGEST_LINE = 16_384
@@ -12,7 +12,7 @@ export interface LineSplitter {
 
 export function splitLines(onLine: (line: string) => void): LineSplitter {
   let rest = ''
-  const give = (line: string) => onLine(stripVTControlCharacters(line).slice(0, LONGEST_LINE))
+  const give = (line: string) => onLine(printable(line).slice(0, LONGEST_LINE))
   return {
     push(text) {
       const lines = (rest + text).split(/\r?\n|\r/)

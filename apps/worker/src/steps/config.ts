@@ -5,7 +5,9 @@ import type { StepContext, StepEnd } from './step.ts'
 /** What a deploy needs of the resolved compose file. */
 export interface ComposeProject {
   name: string
-  services: Record<string, { image: string; environment: Record<string, string> }>
+  services: Record<string, { image: string }>
+  /** The whole file as compose resolves it. It holds secrets: for finding these, and never shown. */
+  model: unknown
 }
 
 const ResolvedFile = z.object({
@@ -15,7 +17,6 @@ const ResolvedFile = z.object({
       z.string(),
       z.object({
         image: z.string().optional(),
-        environment: z.record(z.string(), z.string().nullable()).nullish(),
       }),
     )
     .default({}),
@@ -38,14 +39,9 @@ export async function config(
 }
 
 function readProject(json: string): ComposeProject {
-  const { name, services } = ResolvedFile.parse(JSON.parse(json))
-  const entries = Object.entries(services).map(([service, { image, environment }]) => [
-    service,
-    {
-      // An image that is built and has no name gets this one from compose.
-      image: image ?? `${name}-${service}`,
-      environment: Object.fromEntries(Object.entries(environment ?? {}).map(([key, value]) => [key, value ?? ''])),
-    },
-  ])
-  return { name, services: Object.fromEntries(entries) as ComposeProject['services'] }
+  const model: unknown = JSON.parse(json)
+  const { name, services } = ResolvedFile.parse(model)
+  // An image that is built and has no name gets this one from compose.
+  const entries = Object.entries(services).map(([service, { image }]) => [service, { image: image ?? `${name}-${service}` }])
+  return { name, services: Object.fromEntries(entries) as ComposeProject['services'], model }
 }
