@@ -31,5 +31,5 @@ export async function connectEngine(settings: Settings, env: NodeJS.ProcessEnv, 
   const engine = createEngine(dockerHost)
   const container = ownContainerId()
   const root = await findHostRoot(settings.STACKS_ROOT, settings.HOST_STACKS_ROOT, container, engine)
-  return { engine, compose: createCompose(program, env, trace), root, container, dockerHost }
+  return { engine, compose: createCompose(program, dockerHost, env, trace), root, container, dockerHost }
 }

@@ -13,8 +13,8 @@ const PLUGIN_DIRS = [
   '/usr/libexec/docker/cli-plugins',
 ]
 
-/** What of the worker's environment a compose process sees: nothing that could name another project or file. */
-const PASSED_ON = ['PATH', 'HOME', 'DOCKER_HOST', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy']
+/** What of the worker's environment a compose process sees: nothing that could name another project, file or engine. */
+const PASSED_ON = ['PATH', 'HOME', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy']
 
 /**
  * Finds the compose plugin. Called directly it takes half the time that it takes through `docker compose`.
@@ -26,9 +26,15 @@ export function findCompose(env: NodeJS.ProcessEnv): string | null {
   return dirs.map((dir) => join(dir, 'docker-compose')).find((path) => existsSync(path)) ?? null
 }
 
-/** Docker Compose as a child process. */
-export function createCompose(program: string, env: NodeJS.ProcessEnv, trace: Trace): Compose {
-  const clean = Object.fromEntries(PASSED_ON.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+/**
+ * Docker Compose as a child process.
+ *
+ * @param dockerHost The engine's address that the worker itself asks. Told to compose also where it is the usual one: otherwise
+ *   the current docker context, of the user's or the stack's own configuration, could name another engine.
+ */
+export function createCompose(program: string, dockerHost: string, env: NodeJS.ProcessEnv, trace: Trace): Compose {
+  const passedOn = Object.fromEntries(PASSED_ON.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+  const clean = { ...passedOn, DOCKER_HOST: dockerHost }
   return {
     async run(paths, args, { signal, onLine, keepStdout = false, lockFd }) {
       const kept: string[] = []

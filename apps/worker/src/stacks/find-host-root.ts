@@ -33,7 +33,7 @@ export async function findHostRoot(
 /** The host's path of a folder, by the innermost mount that it is on. */
 export function hostPath(folder: string, mounts: Mount[]): string | undefined {
   const covering = mounts
-    .filter(({ destination }) => !relative(destination, folder).startsWith('..'))
+    .filter(({ destination }) => !/^\.\.(?:\/|$)/.test(relative(destination, folder)))
     .sort((a, b) => b.destination.length - a.destination.length)[0]
   return covering && join(covering.source, relative(covering.destination, folder))
 }

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, inject, it } from 'vitest'
+import { untraced } from '@deployer/shared/telemetry'
+import { createCompose, findCompose } from './compose-cli.ts'
+
+const dockerHost = inject('dockerHost')
+
+/** A docker configuration whose current context is an engine that is not there. */
+function otherContext(folder: string): void {
+  const id = createHash('sha256').update('elsewhere').digest('hex')
+  mkdirSync(join(folder, 'contexts/meta', id), { recursive: true })
+  const endpoint = { Name: 'elsewhere', Metadata: {}, Endpoints: { docker: { Host: 'unix:///nowhere.sock', SkipTLSVerify: false } } }
+  writeFileSync(join(folder, 'contexts/meta', id, 'meta.json'), JSON.stringify(endpoint))
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ currentContext: 'elsewhere' }))
+}
+
+it.each<[string, (home: string, dir: string) => string]>([
+  ["the user's configuration", (home) => join(home, '.docker')],
+  ["the stack's configuration", (_, dir) => join(dir, '.docker')],
+])('compose asks the engine that the worker asks, whatever the docker context of %s says', { timeout: 60_000 }, async (_, place) => {
+  const dir = mkdtempSync(join(tmpdir(), 'deployer-context-'))
+  const home = mkdtempSync(join(tmpdir(), 'deployer-home-'))
+  writeFileSync(join(dir, 'compose.yaml'), 'services: { web: { image: app } }\n')
+  writeFileSync(join(dir, '.env'), 'DOCKER_CONTEXT=elsewhere\n')
+  otherContext(place(home, dir))
+  // As where the worker is told nothing and takes the usual socket.
+  const env = { PATH: process.env['PATH'], HOME: home, DOCKER_CONTEXT: 'elsewhere' }
+  const compose = createCompose(findCompose({ HOME: home }) ?? '', dockerHost, env, untraced)
+  const folder = await open(dir, 'r')
+  const said: string[] = []
+  const options = { signal: AbortSignal.timeout(60_000), onLine: (line: string) => void said.push(line), lockFd: folder.fd }
+  const { exitCode } = await compose.run({ name: 'context', dir, workingDir: dir }, ['ps', '--all'], options)
+  await folder.close()
+  expect(exitCode, said.join('\n')).toBe(0)
+})
