@@ -17,13 +17,13 @@ export function showProgress(terminal: Terminal, label: string): Progress {
       stop: () => undefined,
     }
   }
-  const began = Date.now()
+  const began = performance.now()
   const spinner = ora({ text: label, stream: process.stderr }).start()
   let step = 'queued'
   let line = ''
   const draw = () => {
     const room = Math.max(20, process.stderr.columns - 40)
-    spinner.text = `${label}  ${step}  ${formatDuration(Date.now() - began)}  ${line.slice(0, room)}`
+    spinner.text = `${label}  ${step}  ${formatDuration(Math.round(performance.now() - began))}  ${line.slice(0, room)}`
   }
   const timer = setInterval(draw, 100)
   return {
