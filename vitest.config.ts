@@ -6,7 +6,13 @@ export default defineConfig({
   test: {
     globalSetup: ['tests/global-setup.ts'],
     projects: [
-      { test: { name: 'unit', include: ['apps/**/*.test.ts', 'packages/**/*.test.ts', 'launcher/**/*.test.ts', 'scripts/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['apps/**/*.test.ts', 'packages/**/*.test.ts', 'launcher/**/*.test.ts', 'scripts/**/*.test.ts'],
+          ...patience,
+        },
+      },
       // Most of the time these wait, for a health check or a lock: more of them at once than there are cores.
       { test: { name: 'e2e', include: ['tests/{e2e,chaos}/**/*.test.ts'], ...patience, maxWorkers: 3, sequence: { groupOrder: 1 } } },
       // What is held against a time or a ratio has the machine to itself, and so has Chromium, which gives up requests when networks come and go.

@@ -10,6 +10,9 @@ import { endOrphans } from './end-orphans.ts'
 import { createLockStack } from './stack-lock.ts'
 import { tryLock } from './try-lock.ts'
 
+/** Milliseconds. These start processes, on a machine that may have much else to do. */
+const PATIENCE = 60_000
+
 const data = mkdtempSync(join(tmpdir(), 'deployer-lock-'))
 const searchPath = process.env['PATH'] ?? ''
 const settings = { dataDir: data, searchPath, timeout: 300 }
@@ -31,7 +34,7 @@ async function run(script: string): Promise<number> {
   const child = spawn('bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
-  const pid = await vi.waitUntil(() => Number(said))
+  const pid = await vi.waitUntil(() => Number(said), PATIENCE)
   started.push(pid)
   return pid
 }
@@ -65,7 +68,7 @@ it('leaves strangers in the folder alone, whatever number they have it under, an
   await endOrphansOf(stack)
   expect([shell, service, backup, reader].map(lives)).toEqual([true, true, true, true])
   expect(want.had).toBe(false)
-  await vi.waitUntil(() => want.said.length > 0)
+  await vi.waitUntil(() => want.said.length > 0, PATIENCE)
   expect(want.said).toEqual([expect.stringContaining(`held by process ${backup} (sleep)`)])
   end(backup)
   await (await want.lock).release()
@@ -93,7 +96,7 @@ it("waits for a living worker's processes, which are no orphans", async () => {
     inheritFd: first.fd,
     onStdout,
   })
-  const pid = await vi.waitUntil(() => Number(said))
+  const pid = await vi.waitUntil(() => Number(said), PATIENCE)
   const want = taking(stack)
   await endOrphansOf(stack)
   expect([lives(pid), want.had]).toEqual([true, false])

@@ -5,6 +5,9 @@ import { expect, it, vi } from 'vitest'
 import { readProcess } from './processes.ts'
 import { runProcess } from './run-process.ts'
 
+/** Milliseconds. These start processes, on a machine that may have much else to do. */
+const PATIENCE = 60_000
+
 const folder = mkdtempSync(join(tmpdir(), 'deployer-process-'))
 const fd = openSync(folder, 'r')
 
@@ -32,7 +35,7 @@ it('gives the exit code and what was printed', async () => {
   expect(output()).toBe('käse\n')
 })
 
-it('ends the whole tree: children that ignore TERM, and one that has left the session', { timeout: 60_000 }, async () => {
+it('ends the whole tree: children that ignore TERM, and one that has left the session', async () => {
   const stop = new AbortController()
   const script = `trap '' TERM
     (trap '' TERM; echo $BASHPID > ${folder}/stubborn; while :; do sleep 0.1; done) &
@@ -54,7 +57,7 @@ it('ends when it is aborted although a descendant that cannot be found any more 
     stop.signal,
   )
   const stray = await pidIn('stray')
-  await vi.waitUntil(() => output() === 'done\n')
+  await vi.waitUntil(() => output() === 'done\n', PATIENCE)
   stop.abort()
   expect(await ended).toBe(null)
   process.kill(stray, 'SIGKILL')
