@@ -17,7 +17,8 @@ const { client } = await world.start('all')
 await publishImage(engine, image, 'v1')
 const stack = await world.addStack('action', webFile(image))
 
-const step = (inputs: Record<string, string>) => runAction({ URL: client.url, SECRET: world.secret, STACK: stack.name, ...inputs })
+const step = (inputs: Record<string, string>, env: Record<string, string> = {}) =>
+  runAction({ URL: client.url, SECRET: world.secret, STACK: stack.name, ...inputs }, env)
 
 beforeAll(async () => {
   await stack.compose('up', '-d')
@@ -56,6 +57,16 @@ describe('the step of a workflow', () => {
       const { body } = await client.plain('GET', `/jobs?stack=${stack.name}`, 'jobs')
       return body.jobs.every((job: any) => job.ok !== null)
     })
+  })
+
+  it('deploys again in the next leg of a matrix, which differs in nothing but its time', async () => {
+    const workflow = { GITHUB_RUN_ID: '4711', GITHUB_RUN_ATTEMPT: '1', GITHUB_JOB: 'deploy' }
+    const first = await step({}, workflow)
+    await publishImage(engine, image, 'v-second-leg')
+    const second = await step({}, workflow)
+    expect([first.code, second.code]).toEqual([0, 0])
+    expect(second.outputs['job-id']).not.toBe(first.outputs['job-id'])
+    await untilPage(stack, 'v-second-leg')
   })
 
   it('fails with a version that does not start, and shows why', async () => {
