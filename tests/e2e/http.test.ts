@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { createClient, hmac } from '../../lab/client.ts'
 import { until } from '../../lab/until.ts'
@@ -95,6 +96,44 @@ describe('signatures', () => {
   it('comes before JSON and stack: an unsigned caller learns nothing', async () => {
     expect(await code({}, 'no json')).toEqual([401, 'signature_missing'])
     expect(await code({}, undefined, '/deploy/no-such-stack')).toEqual([401, 'signature_missing'])
+  })
+})
+
+describe('a GET with a body', () => {
+  /** Node's own client, since fetch sends no such thing. @param body `null`: it is announced, and never comes. */
+  const get = (path: string, headers: Record<string, string>, body: string | null) =>
+    new Promise<[status: number | undefined, code: unknown]>((resolve, reject) => {
+      const length = 'Transfer-Encoding' in headers ? {} : { 'Content-Length': String(body?.length ?? 5000) }
+      const sent = request(client.url + path, { method: 'GET', headers: { ...length, ...headers } }, (answer) => {
+        let text = ''
+        answer.on('data', (chunk: Buffer) => (text += chunk.toString()))
+        answer.on('end', () => {
+          resolve([answer.statusCode, JSON.parse(text).code])
+          sent.destroy()
+        })
+      })
+      sent.on('error', reject)
+      if (body === null) sent.flushHeaders()
+      else sent.end(body)
+    })
+  const refused = [400, 'body_not_allowed']
+
+  it.each(['/jobs', '/stacks', '/jobs/x', '/jobs/x/events'])(
+    'is refused, however well it is signed: any signed text would open %s',
+    async (path) => {
+      // What a code host has shown on its page of deliveries.
+      const text = JSON.stringify({ zen: 'Keep it logically awesome.' })
+      expect(await get(path, { 'X-Signature': hmac(world.secret, text) }, text)).toEqual(refused)
+      expect(await get(path, { 'X-Signature': hmac(world.secret, text), 'Transfer-Encoding': 'chunked' }, text)).toEqual(refused)
+      const now = String(Math.floor(Date.now() / 1000))
+      const timed = hmac(world.secret, `${now}.GET.${path}.${text}`)
+      expect(await get(path, { 'X-Timestamp': now, 'X-Signature': timed }, text)).toEqual(refused)
+    },
+  )
+
+  it('is not read', async () => {
+    expect(await get('/stacks', {}, null)).toEqual(refused)
+    expect(await get('/jobs', { 'Transfer-Encoding': 'chunked' }, null)).toEqual(refused)
   })
 })
 

@@ -5,6 +5,7 @@ import type { Answer } from './answer.ts'
 /** The one table from codes to answers: HTTP status and title. */
 export const PROBLEMS = {
   invalid_json: [400, 'The body is not JSON'],
+  body_not_allowed: [400, 'A GET has no body'],
   signature_missing: [401, 'The request is not signed'],
   signature_invalid: [401, 'The signature does not hold'],
   signature_expired: [401, 'The signature is too old or from the future'],

@@ -7,7 +7,8 @@ const EMPTY = new Uint8Array()
 
 /**
  * The second gate: reads the raw body, which the signature is made over, and stops at the limit. From Node's own request: the
- * Fetch stream around it takes longer than the signature does.
+ * Fetch stream around it takes longer than the signature does. A GET has none: who could sign one would have a plain signature for any
+ * GET, since that is made over the body where there is one.
  */
 export function createReadBody(maxBytes: number) {
   const tooLarge = () =>
@@ -15,8 +16,11 @@ export function createReadBody(maxBytes: number) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const { incoming } = c.env
     const announced = Number(incoming.headers['content-length'] ?? 0)
-    if (announced > maxBytes) throw tooLarge()
     const empty = announced === 0 && incoming.headers['transfer-encoding'] === undefined
+    if (!empty && (incoming.method === 'GET' || incoming.method === 'HEAD')) {
+      throw new Problem('body_not_allowed', 'Send a GET without a body: its parameters are in the query.', { Connection: 'close' })
+    }
+    if (announced > maxBytes) throw tooLarge()
     c.set('body', empty ? EMPTY : await read(incoming, maxBytes, tooLarge))
     return next()
   })
