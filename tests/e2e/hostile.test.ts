@@ -162,24 +162,40 @@ describe('hostile input', () => {
 })
 
 describe('failed signatures', () => {
-  it('have a slow budget of their own, over all API processes; who has spent it is shut out', async () => {
+  const wrong = '0'.repeat(64)
+  const right = hmac(world.secret, 'stacks')
+
+  it('have a slow budget of their own, over all API processes; who has spent it is slowed, and a valid signature passes all the same', async () => {
     const limited = { ...settings, RATE_LIMIT_PER_MIN: '10', READ_RATE_LIMIT_PER_MIN: '0', TRUSTED_PROXIES: '127.0.0.1' }
     const apis = await Promise.all([world.start('api', limited), world.start('api', limited)])
     const from = (address: string, index: number, signature: string) =>
       apis[index % 2]?.client.raw('GET', '/stacks', { 'X-Forwarded-For': address, 'X-Signature': signature })
-    const wrong = '0'.repeat(64)
     const statuses: (number | undefined)[] = []
     for (let index = 0; index < 30; index++) statuses.push((await from('203.0.113.9', index, wrong))?.status)
     expect(new Set(statuses)).toEqual(new Set([401]))
-    // The one over the budget tells each process.
-    for (const index of [0, 1]) await from('203.0.113.9', index, wrong)
-    const right = hmac(world.secret, 'stacks')
     for (const index of [0, 1]) {
-      const shut = await from('203.0.113.9', index, right)
-      expect([shut?.status, shut?.body.code]).toEqual([429, 'rate_limited'])
-      expect(Number(shut?.headers.get('retry-after'))).toBeGreaterThan(60)
+      const slowed = await from('203.0.113.9', index, wrong)
+      expect([slowed?.status, slowed?.body.code]).toEqual([429, 'rate_limited'])
+      expect(Number(slowed?.headers.get('retry-after'))).toBeGreaterThan(60)
+      expect((await from('203.0.113.9', index, right))?.status).toBe(200)
     }
-    expect((await from('203.0.113.10', 0, right))?.status).toBe(200)
+    expect((await from('203.0.113.10', 0, wrong))?.status).toBe(401)
+  })
+
+  it('of anybody at the same address keep no signed deploy out', async () => {
+    const { client } = await world.start('api', { ...settings, RATE_LIMIT_PER_MIN: '10', READ_RATE_LIMIT_PER_MIN: '20' })
+    const statuses = new Map<number, number>()
+    for (let index = 0; index < 40; index++) {
+      const { status } = await client.raw('POST', `/deploy/${stack.name}`, index % 2 ? {} : { 'X-Signature': wrong })
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      await client.raw('GET', '/jobs')
+    }
+    expect(Object.fromEntries(statuses)).toEqual({ 401: 10, 429: 30 })
+    expect((await client.timed('POST', `/deploy/${stack.name}`)).status).toBe(202)
+    expect((await client.plain('POST', '/deploy', '', { stack: stack.name })).status).toBe(202)
+    expect((await client.plain('GET', '/jobs', 'jobs')).status).toBe(200)
+    // Nor do its own wrong ones make up for it.
+    expect((await client.raw('POST', '/deploy', { 'X-Signature': wrong })).status).toBe(429)
   })
 })
 

@@ -217,8 +217,9 @@ describe('stacks', () => {
 })
 
 describe('limits', () => {
-  it('count deploy requests per client address over all API processes, and say when to come back', async () => {
-    const settings = { REDIS_URL: redis.url, RATE_LIMIT_PER_MIN: '3', TRUSTED_PROXIES: '127.0.0.1' }
+  const settings = { REDIS_URL: redis.url, RATE_LIMIT_PER_MIN: '3', TRUSTED_PROXIES: '127.0.0.1' }
+
+  it('count unsigned requests per client address over all API processes, and say when to come back', async () => {
     const two = await Promise.all([world.start('api', settings), world.start('api', settings)])
     const from = (address: string, index: number) =>
       createClient(two[index]?.client.url ?? '', world.secret).raw('POST', '/deploy', { 'X-Forwarded-For': `6.6.6.6, ${address}` })
@@ -231,5 +232,29 @@ describe('limits', () => {
     expect(limited.headers.get('ratelimit-limit')).toBe('3')
     expect(limited.headers.get('ratelimit-remaining')).toBe('0')
     expect((await from('203.0.113.8', 0)).status).toBe(401)
+  })
+
+  it('count signed deploys per key, address and stack: a loop over twenty stacks is none too many', async () => {
+    const one = await world.start('api', settings)
+    const from = (address: string, name: string, path = `/deploy/${name}`, body?: unknown) =>
+      one.client.plain('POST', path, name, body, { 'X-Forwarded-For': address })
+    for (let index = 0; index < 20; index++) expect((await from('203.0.113.20', `stack-${index}`)).status).toBe(404)
+    const statuses = []
+    for (let index = 0; index < 5; index++) {
+      // By path and by body it is the same stack.
+      statuses.push(
+        (await (index % 2 ? from('203.0.113.20', stack.name) : from('203.0.113.20', '', '/deploy', { stack: stack.name }))).status,
+      )
+    }
+    expect(statuses).toEqual([202, 202, 202, 429, 429])
+    const limited = await from('203.0.113.20', stack.name)
+    expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(limited.headers.get('ratelimit-limit')).toBe('3')
+    expect((await from('203.0.113.21', stack.name)).status).toBe(202)
+    // Who signs with another secret is nobody at all.
+    const stranger = createClient(one.client.url, 'another secret')
+    expect(
+      (await stranger.plain('POST', `/deploy/${stack.name}`, stack.name, undefined, { 'X-Forwarded-For': '203.0.113.20' })).status,
+    ).toBe(401)
   })
 })

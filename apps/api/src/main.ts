@@ -13,7 +13,8 @@ import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { createApp } from './create-app.ts'
 import { createClientAddress } from './gates/client-address.ts'
 import { createAuthenticate } from './gates/authenticate.ts'
-import { createFailureBudget } from './gates/failure-budget.ts'
+import { createLimits } from './gates/limits.ts'
+import { createLoginBudget } from './gates/login-budget.ts'
 import type { AppEnv } from './app-env.ts'
 import { createKeyRing } from './keys/key-ring.ts'
 import { createTokenVerifier } from './keys/verify-token.ts'
@@ -55,21 +56,26 @@ export async function start(
   const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS, telemetry)
   const refusals = createRefusalCounter()
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
+  const limits = createLimits(redis, settings.RATE_LIMIT_PER_MIN, settings.READ_RATE_LIMIT_PER_MIN)
   const credentials = {
     secrets,
     ring,
     tokens: createTokenVerifier(),
     rules: { tolerance: settings.SIGNATURE_TOLERANCE, requireTimestamp: settings.REQUIRE_TIMESTAMP },
-    failures: createFailureBudget(redis, settings.RATE_LIMIT_PER_MIN),
+    limits,
+    maxBodyBytes: settings.MAX_BODY_BYTES,
   }
   const { DASHBOARD_USER: user, DASHBOARD_PASSWORD: password, METRICS_TOKEN: metricsToken } = settings
   // Loaded only where they are wanted: they cost memory.
   const optional: Hono<AppEnv>[] = []
-  if (password)
-    optional.push((await import('./routes/dashboard.ts')).createDashboard({ user, password }, credentials.failures, queue, store, logger))
+  if (password) {
+    const logins = createLoginBudget(redis, settings.RATE_LIMIT_PER_MIN > 0)
+    const { createDashboard } = await import('./routes/dashboard.ts')
+    optional.push(createDashboard({ user, password }, limits.open, logins, queue, store, logger))
+  }
   if (metricsToken) {
     const { createDeployMetrics } = await import('./metrics/deploy-metrics.ts')
-    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken))
+    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken, limits.open))
   }
   const app = createApp(
     {
@@ -85,12 +91,8 @@ export async function start(
       trace: telemetry?.traceFrom ?? ((_traceparent, ...span) => untraced(...span)),
       retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
     },
-    {
-      clientAddress: createClientAddress(settings.TRUSTED_PROXIES),
-      writesPerMinute: settings.RATE_LIMIT_PER_MIN,
-      readsPerMinute: settings.READ_RATE_LIMIT_PER_MIN,
-      maxBodyBytes: settings.MAX_BODY_BYTES,
-    },
+    createClientAddress(settings.TRUSTED_PROXIES),
+    limits,
     optional,
     refusals,
   )

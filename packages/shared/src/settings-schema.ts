@@ -67,7 +67,8 @@ export const Settings = z.object({
   HOST: z.string().min(1, 'an address').default('0.0.0.0').register(meta, { description: 'The address the API listens on.' }),
   PORT: wholeNumber(8080, 0, 65_535).register(meta, { description: 'The port the API listens on; `0` takes a free one.' }),
   RATE_LIMIT_PER_MIN: wholeNumber(10, 0, 1_000_000).register(meta, {
-    description: 'Deploy requests per client address; held in Redis, so it spans API replicas. `0` turns it off.',
+    description:
+      'Deploy requests: signed ones per key, address and stack, all others per address; held in Redis, so it spans API replicas. `0` turns it off.',
     unit: 'per minute',
   }),
   READ_RATE_LIMIT_PER_MIN: wholeNumber(600, 0, 1_000_000).register(meta, {

@@ -1,13 +1,15 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Redis } from 'ioredis'
+import { StackName } from '@deployer/shared/names'
 import type { AppEnv } from '../app-env.ts'
 import { createCaller, OWNER, type Caller } from '../keys/caller.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { TokenVerifier } from '../keys/verify-token.ts'
 import { Problem } from '../problem.ts'
 import { bearerToken } from './bearer-token.ts'
-import type { FailureBudget } from './failure-budget.ts'
+import type { Limits } from './limits.ts'
+import { readBody } from './read-body.ts'
 import { checkSignature, type SignatureRules } from './signature.ts'
 
 /** Whom the API believes. */
@@ -17,37 +19,63 @@ export interface Credentials {
   ring: KeyRing
   tokens: TokenVerifier
   rules: SignatureRules
-  failures: FailureBudget
+  limits: Limits
+  /** MAX_BODY_BYTES. */
+  maxBodyBytes: number
 }
 
 /** A caller's own fault; an issuer or a Redis that is away is not. */
 const FAILURES = new Set(['signature_missing', 'signature_invalid', 'signature_expired', 'signature_replayed', 'token_invalid'])
 
 /**
- * The third gate: who has proven nothing gets no further, and learns nothing about stacks.
+ * The gates of what is not for everybody, in their order: who shows no proof at all is counted by address before anything else; then the
+ * body's size, then the proof. Who has proven nothing gets no further, and learns nothing about stacks. Failures count against their
+ * address, and never against who has proven who they are.
  *
  * @returns A gate for routes, by the message of a plain signature over an empty body; `null` where a plain signature does not do.
  */
 export function createAuthenticate(redis: Redis, credentials: Credentials) {
   return (plainSubject: (c: Context<AppEnv>) => string | null) =>
     createMiddleware<AppEnv>(async (c, next) => {
-      const address = c.get('clientAddress')
-      credentials.failures.check(address)
+      const { limits, maxBodyBytes: maxBytes } = credentials
+      const keep = showsProof(c)
+      if (!keep) await limits.stranger(c)
+      c.set('body', await readBody(c.env.incoming, { maxBytes, keep, onLarge: () => limits.stranger(c) }))
+      let caller
       try {
-        c.set('caller', await identify(c, redis, credentials, plainSubject(c)))
+        caller = await identify(c, redis, credentials, plainSubject(c))
       } catch (error) {
-        if (error instanceof Problem && FAILURES.has(error.code)) await credentials.failures.count(address)
+        if (error instanceof Problem && FAILURES.has(error.code)) await limits.failure(c)
         throw error
       }
+      c.set('caller', caller)
+      await limits.caller(c, caller.key, stackOf(c))
       return next()
     })
 }
 
+const isSigned = (c: Context<AppEnv>) => c.req.header('X-Signature') !== undefined || c.req.header('X-Hub-Signature-256') !== undefined
+const showsProof = (c: Context<AppEnv>) => isSigned(c) || bearerToken(c.req.header('Authorization')) !== null
+
+/** The stack that a request is about, for its limit; empty where there is none. */
+function stackOf(c: Context<AppEnv>): string {
+  const named: unknown = c.req.param('stack') ?? (c.req.method === 'POST' ? stackInBody(c.get('body')) : '')
+  return StackName.safeParse(named).data ?? ''
+}
+
+/** What is no JSON is told to the caller behind this gate. */
+function stackInBody(body: Uint8Array): unknown {
+  try {
+    return (JSON.parse(Buffer.from(body).toString()) as { stack?: unknown } | null)?.stack
+  } catch {
+    return ''
+  }
+}
+
 async function identify(c: Context<AppEnv>, redis: Redis, credentials: Credentials, plainSubject: string | null): Promise<Caller> {
   const { secrets, ring, tokens, rules } = credentials
-  const signed = c.req.header('X-Signature') !== undefined || c.req.header('X-Hub-Signature-256') !== undefined
   const token = bearerToken(c.req.header('Authorization'))
-  if (token !== null && !signed) return tokens.verify(token, ring.current().issuers)
+  if (token !== null && !isSigned(c)) return tokens.verify(token, ring.current().issuers)
   const keyId = c.req.header('X-Key-Id')
   if (keyId === undefined) {
     await checkSignature(c, redis, rules, secrets, plainSubject)

@@ -1,5 +1,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { IncomingMessage } from 'node:http'
+import { createMiddleware } from 'hono/factory'
+import type { AppEnv } from '../app-env.ts'
 
 /** Finds out who is at the other end of a request, as far as can be believed. */
 export type ClientAddress = (request: IncomingMessage) => string
@@ -34,6 +36,14 @@ export function createClientAddress(trusted: string[]): ClientAddress {
     }
     return client
   }
+}
+
+/** Notes the address for the gates behind it. */
+export function nameClient(clientAddress: ClientAddress) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    c.set('clientAddress', clientAddress(c.env.incoming))
+    return next()
+  })
 }
 
 /** What counts as one client for a limit: an IPv6 subscriber has a whole /64. */
