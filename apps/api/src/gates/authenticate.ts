@@ -8,6 +8,7 @@ import type { KeyRing } from '../keys/key-ring.ts'
 import type { TokenVerifier } from '../keys/verify-token.ts'
 import { Problem } from '../problem.ts'
 import { bearerToken } from './bearer-token.ts'
+import { hookProof } from './code-host-hook.ts'
 import type { Limits } from './limits.ts'
 import { readBody } from './read-body.ts'
 import { checkSignature, type SignatureRules } from './signature.ts'
@@ -32,10 +33,11 @@ const FAILURES = new Set(['signature_missing', 'signature_invalid', 'signature_e
  * body's size, then the proof. Who has proven nothing gets no further, and learns nothing about stacks. Failures count against their
  * address, and never against who has proven who they are.
  *
- * @returns A gate for routes, by the message of a plain signature over an empty body; `null` where a plain signature does not do.
+ * @returns A gate for routes, by the message of a plain signature over an empty body; `null` where a plain signature does not do. A route may
+ * also take the hooks of code hosts.
  */
 export function createAuthenticate(redis: Redis, credentials: Credentials) {
-  return (plainSubject: (c: Context<AppEnv>) => string | null) =>
+  return (plainSubject: (c: Context<AppEnv>) => string | null, takesHooks = false) =>
     createMiddleware<AppEnv>(async (c, next) => {
       const { limits, maxBodyBytes: maxBytes } = credentials
       const keep = showsProof(c)
@@ -43,7 +45,7 @@ export function createAuthenticate(redis: Redis, credentials: Credentials) {
       c.set('body', await readBody(c.env.incoming, { maxBytes, keep, onLarge: () => limits.stranger(c) }))
       let caller
       try {
-        caller = await identify(c, redis, credentials, plainSubject(c))
+        caller = await identify(c, redis, credentials, plainSubject(c), takesHooks)
       } catch (error) {
         if (error instanceof Problem && FAILURES.has(error.code)) await limits.failure(c)
         throw error
@@ -54,7 +56,7 @@ export function createAuthenticate(redis: Redis, credentials: Credentials) {
     })
 }
 
-const isSigned = (c: Context<AppEnv>) => c.req.header('X-Signature') !== undefined || c.req.header('X-Hub-Signature-256') !== undefined
+const isSigned = (c: Context<AppEnv>) => c.req.header('X-Signature') !== undefined || hookProof(c) !== null
 const showsProof = (c: Context<AppEnv>) => isSigned(c) || bearerToken(c.req.header('Authorization')) !== null
 
 /** The stack that a request is about, for its limit; empty where there is none. */
@@ -72,17 +74,27 @@ function stackInBody(body: Uint8Array): unknown {
   }
 }
 
-async function identify(c: Context<AppEnv>, redis: Redis, credentials: Credentials, plainSubject: string | null): Promise<Caller> {
+async function identify(
+  c: Context<AppEnv>,
+  redis: Redis,
+  credentials: Credentials,
+  plainSubject: string | null,
+  takesHooks: boolean,
+): Promise<Caller> {
   const { secrets, ring, tokens, rules } = credentials
   const token = bearerToken(c.req.header('Authorization'))
   if (token !== null && !isSigned(c)) return tokens.verify(token, ring.current().issuers)
-  const keyId = c.req.header('X-Key-Id')
+  const hook = c.req.header('X-Signature') === undefined ? hookProof(c) : null
+  if (hook && !takesHooks && !hook.isPlain) {
+    throw new Problem('signature_invalid', 'The hook of a code host goes to POST /deploy/<stack>?key=<id>, and is good for nothing else.')
+  }
+  const keyId = c.req.header('X-Key-Id') ?? (hook ? c.req.query('key') : undefined)
   if (keyId === undefined) {
-    await checkSignature(c, redis, rules, secrets, plainSubject)
+    await checkSignature(c, redis, rules, secrets, plainSubject, hook)
     return OWNER
   }
   const key = ring.current().keys.find(({ id, expires }) => id === keyId && (expires === undefined || Date.now() < expires))
-  await checkSignature(c, redis, rules, key ? [key.secret] : [], plainSubject)
-  if (!key) throw new Problem('signature_invalid', 'The signature does not fit the key that X-Key-Id names.')
-  return createCaller(key.id, [key])
+  await checkSignature(c, redis, rules, key ? [key.secret] : [], plainSubject, hook)
+  if (!key) throw new Problem('signature_invalid', 'The signature does not fit the key that X-Key-Id or ?key= names.')
+  return createCaller(key.id, [key], key.refs)
 }

@@ -16,6 +16,7 @@ const Key = z
     secret_file: z.string().min(1).optional(),
     stacks: Stacks,
     actions: Actions,
+    refs: z.array(z.string().min(1)).min(1, 'names at least one ref').optional(),
     // The YAML parser leaves an unquoted date as text.
     expires: z
       .union([z.iso.datetime({ offset: true }), z.iso.date()], 'a time such as 2027-01-01T00:00:00Z')
@@ -40,7 +41,7 @@ const Issuer = z.strictObject({
 const File = z.strictObject({ keys: z.array(Key).default([]), oidc: z.array(Issuer).default([]) })
 
 /** A key of the keys file, with its secret. */
-export interface ScopedKey extends Pick<z.infer<typeof Key>, 'id' | 'stacks' | 'actions'> {
+export interface ScopedKey extends Pick<z.infer<typeof Key>, 'id' | 'stacks' | 'actions' | 'refs'> {
   secret: string
   /** Milliseconds since the epoch; `undefined`: never. */
   expires: number | undefined
