@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { hmac } from '../../lab/client.ts'
@@ -149,6 +149,22 @@ describe('hostile input', () => {
     expect(slow.filter(({ socket }) => !socket.destroyed)).toHaveLength(200)
     await until('all slow connections to be ended', () => slow.every(({ socket }) => socket.closed), 60)
     expect(slow[0]?.answer()).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n.*"code":"request_timeout"/s)
+  })
+
+  it('of silent connections is let go: those that never close their side too, and the oldest first where there are too many', async () => {
+    const descriptors = () => readdirSync(`/proc/${api.process.pid}/fd`).length
+    const before = descriptors()
+    const silent = Array.from({ length: 600 }, () => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      socket.on('error', () => undefined)
+      return socket
+    })
+    await until('the connections to be taken', () => silent.every(({ connecting }) => !connecting))
+    const answered = await Promise.all(Array.from({ length: 50 }, () => api.client.plain('GET', '/stacks', 'stacks')))
+    expect(answered.every(({ status }) => status === 200)).toBe(true)
+    await until('most of them to be let go', () => descriptors() - before < 350, 5)
+    await until('all of them to be let go', () => descriptors() - before < 60, 40)
+    for (const socket of silent) socket.destroy()
   })
 
   it('of paths, headers and bodies beyond their limits is refused', async () => {

@@ -14,8 +14,8 @@ export const SERVER_OPTIONS: ServerOptions = {
   maxHeaderSize: 16_384,
 }
 
-/** Connections at the same time: each of thousands of waiting callers has one. */
-export const MAX_CONNECTIONS = 20_000
+/** Milliseconds that the peer has to read an answer to what was no request. */
+const LAST_WORDS = 1000
 
 /** What Node's parser could not read, by the code of its error. */
 const PARSER_PROBLEMS: Record<string, [status: number, code: ProblemCode, detail: string]> = {
@@ -34,4 +34,6 @@ export function answerClientError(error: Error & { code?: string }, socket: Dupl
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
+  // Who does not close his side would keep it open for ever.
+  setTimeout(() => socket.destroy(), LAST_WORDS).unref()
 }

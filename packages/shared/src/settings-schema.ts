@@ -86,8 +86,16 @@ export const Settings = z.object({
     .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'addresses or CIDRs, separated by commas')))
     .default([])
     .register(meta, {
-      description: 'Addresses or CIDRs, separated by commas, whose `CF-Connecting-IP` / `X-Forwarded-For` are believed.',
+      description: 'Addresses or CIDRs, separated by commas, whose `CLIENT_ADDRESS_HEADER` is believed.',
       shownDefault: 'none',
+    }),
+  CLIENT_ADDRESS_HEADER: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, 'the name of a header')
+    .default('X-Forwarded-For')
+    .register(meta, {
+      description:
+        'The one header in which a trusted proxy names the caller: its last untrusted hop; or a header with one address, such as `CF-Connecting-IP`. IPv6 counts by /64.',
     }),
   STATUS_TIMEOUT: wholeNumber(60, 1, DAY).register(meta, { description: 'How long `status` may take.', unit: 'seconds' }),
   CONFIG_TIMEOUT: wholeNumber(120, 1, DAY).register(meta, { description: 'How long `config` may take.', unit: 'seconds' }),

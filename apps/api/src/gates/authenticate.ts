@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Redis } from 'ioredis'
+import type { Socket } from 'node:net'
 import { StackName } from '@deployer/shared/names'
 import type { AppEnv } from '../app-env.ts'
 import { createCaller, OWNER, type Caller } from '../keys/caller.ts'
@@ -23,6 +24,8 @@ export interface Credentials {
   limits: Limits
   /** MAX_BODY_BYTES. */
   maxBodyBytes: number
+  /** Told of each connection over which somebody has proven who he is. */
+  onProof(socket: Socket): void
 }
 
 /** A caller's own fault; an issuer or a Redis that is away is not. */
@@ -50,6 +53,7 @@ export function createAuthenticate(redis: Redis, credentials: Credentials) {
         if (error instanceof Problem && FAILURES.has(error.code)) await limits.failure(c)
         throw error
       }
+      credentials.onProof(c.env.incoming.socket)
       c.set('caller', caller)
       await limits.caller(c, caller.key, stackOf(c))
       return next()
