@@ -75,6 +75,7 @@ describe('the step of a workflow', () => {
     expect(code, log).toBe(1)
     expect(outputs).toMatchObject({ state: 'failed', ok: 'false' })
     expect(log).toContain('::error')
+    expect(log).toMatch(/^ {2}\| .*this version cannot start/m)
     expect(summary).toContain('failed, rolled back')
     expect(summary).toContain('this version cannot start')
     await publishImage(engine, image, 'v-good')
@@ -112,7 +113,7 @@ describe('the step of a workflow', () => {
 describe('action.yml', () => {
   it('hands every input to the script and every output out', () => {
     const action = parse(readFileSync(join(repository, 'action.yml'), 'utf8'))
-    expect(Object.keys(action.inputs)).toEqual(['url', 'secret', 'stack', 'wait', 'timeout', 'host'])
+    expect(Object.keys(action.inputs)).toEqual(['url', 'secret', 'stack', 'wait', 'timeout', 'host', 'expect'])
     expect(Object.keys(action.outputs)).toEqual(['job-id', 'state', 'ok', 'job'])
     const env = action.runs.steps[0].env
     expect(Object.keys(env)).toEqual(Object.keys(action.inputs).map((name: string) => `INPUT_${name.toUpperCase()}`))

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { limitKey, peerAddress, type IsProxy } from './gates/client-address.ts'
@@ -62,11 +61,8 @@ export function limitConnections(server: Server, isProxy: IsProxy): ConnectionLi
   return { prove: forget }
 }
 
-/** How many descriptors this process may have open (proc(5)). */
+/** How many descriptors this process may have open. */
 function openFiles(): number {
-  try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? MAX_CONNECTIONS)
-  } catch {
-    return MAX_CONNECTIONS
-  }
+  const { userLimits } = process.report.getReport() as unknown as { userLimits?: { open_files?: { soft: number | string } } }
+  return Number(userLimits?.open_files?.soft) || Infinity
 }
