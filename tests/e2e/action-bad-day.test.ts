@@ -115,7 +115,7 @@ describe('the action on a bad day', () => {
 
   it.each([
     ['a secret of 100 characters, which is hashed first', 'x'.repeat(100)],
-    ['an odd one', '%d\\x41 é"$`'],
+    ['an odd one', '%d\\x41 é"$` and some more'],
   ])('signs with %s', async (_, secret) => {
     const api = await world.start('api', { DEPLOY_SECRET: secret, REDIS_URL: 'redis://127.0.0.1:1' })
     front = await startFront(api.client.url, () => null)

@@ -90,7 +90,7 @@ beforeAll(async () => {
   await buildDeployerImage(engine)
 }, 400_000)
 afterAll(async () => {
-  const env = { DOCKER_HOST: engine.dockerHost, COMPOSE_PROJECT_NAME: project, DEPLOY_SECRET: 'x' }
+  const env = { DOCKER_HOST: engine.dockerHost, COMPOSE_PROJECT_NAME: project, DEPLOY_SECRET: 'for-compose-down-only' }
   await command('docker', ['compose', 'down', '-v', '-t', '5'], env, copy).catch(() => undefined)
   await engine.docker('rm', '-f', '-v', project).catch(() => undefined)
   await engine.docker('volume', 'rm', `${project}-data`).catch(() => undefined)

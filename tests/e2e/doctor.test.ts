@@ -37,7 +37,7 @@ describe('deployer doctor', () => {
   })
 
   it.each([
-    ['a weak secret', { DEPLOY_SECRET: 'hunter2' }, 'weak', 'openssl rand'],
+    ['a weak secret', { DEPLOY_SECRET: 'hunter2' }, 'has 7 characters', 'openssl rand'],
     ['a sample secret', { DEPLOY_SECRET: 'changeme' }, 'sample', 'openssl rand'],
     ['no engine', { DOCKER_HOST: 'unix:///nowhere.sock' }, 'no Docker socket', 'Is Docker running?'],
     ['an engine that is away', { DOCKER_HOST: 'tcp://127.0.0.1:1' }, 'cannot be reached', 'Is it running?'],

@@ -41,7 +41,7 @@ const DAY = 86_400
 /** Every setting of Deployer: the source of its validation, its default and its line in the documentation. */
 export const Settings = z.object({
   DEPLOY_SECRET: secret(
-    'The shared secret that requests are signed with: the key to everything. Empty (without DEPLOY_KEYS_FILE), or a sample value from the docs, and the API does not start.',
+    'The shared secret that requests are signed with: the key to everything. Empty (without DEPLOY_KEYS_FILE), shorter than 16 characters, or a sample value from any docs, and the API does not start.',
   ),
   DEPLOY_SECRET_PREVIOUS: secret('Also accepted, while the secret is being rotated.'),
   DEPLOY_KEYS_FILE: z.string().startsWith('/', 'an absolute path').optional().register(meta, {

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { readSecretFile } from '@deployer/shared/read-secret-file'
-import { isSampleSecret } from '@deployer/shared/sample-secret'
+import { secretWeakness } from '@deployer/shared/secret-weakness'
 import { Action } from './caller.ts'
 
 const Stacks = z.array(z.string().min(1).max(128)).min(1, 'names at least one stack')
@@ -74,9 +74,8 @@ export function readKeysFile(path: string): Keys {
     const file = secret_file === undefined ? null : resolve(dirname(path), secret_file)
     if (file) files.push(file)
     const value = file ? readSecretFile(file) : (secret ?? '')
-    if (!value.trim() || isSampleSecret(value)) {
-      throw new Error(`keys: the secret of "${key.id}" is empty or a sample that everybody knows. Make one with: openssl rand -hex 32`)
-    }
+    const weakness = secretWeakness(value)
+    if (weakness !== null) throw new Error(`keys: the secret of "${key.id}" ${weakness}. Make one with: openssl rand -hex 32`)
     return { ...key, secret: value, expires }
   })
   return { keys, issuers: parsed.data.oidc, files }
