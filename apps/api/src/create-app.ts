@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { sendAnswer } from './answer.ts'
 import type { AppEnv } from './app-env.ts'
+import { allowedMethods } from './gates/allowed-methods.ts'
 import { nameClient, type ClientAddress } from './gates/client-address.ts'
 import { harden } from './gates/harden.ts'
 import type { Limits } from './gates/limits.ts'
@@ -42,6 +43,11 @@ export function createApp(
   app.route('/', stackRoutes(api))
   app.notFound(async (c) => {
     await limits.stranger(c)
+    const methods = allowedMethods(app, c.req.path)
+    if (methods.length > 0) {
+      const allow = methods.join(', ')
+      return sendAnswer(c, problemAnswer(new Problem('method_not_allowed', `This path has ${allow}.`, { Allow: allow })))
+    }
     return sendAnswer(c, problemAnswer(new Problem('not_found', 'The README lists what there is.')))
   })
   app.onError((error, c) => {

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   stack_ambiguous: [409, 'Several hosts have this stack'],
   canceled: [409, 'The job was canceled'],
   not_cancelable: [409, 'The job cannot be canceled any more'],
+  method_not_allowed: [405, 'There is no such method here'],
   request_timeout: [408, 'The request came in too slowly'],
   body_too_large: [413, 'The body is too large'],
   path_too_long: [414, 'The path is too long'],
@@ -73,9 +74,13 @@ export function problemBody(
   return JSON.stringify({ type: 'about:blank', title, status, detail, ok: false, code, ...members })
 }
 
+/** The ways to prove oneself (RFC 9110, section 11.6.1); none that a browser would ask a password for. */
+const CHALLENGE = { 'WWW-Authenticate': 'HMAC-SHA256 realm="Deployer", Bearer realm="Deployer"' }
+
 /** A problem as an answer. */
 export function problemAnswer(problem: Problem): Answer {
   const [status, title] = PROBLEMS[problem.code]
   const body = problemBody(status, title, problem.message, problem.code, problem.members)
-  return { status, headers: { 'Content-Type': 'application/problem+json', ...problem.headers }, body }
+  const headers = { 'Content-Type': 'application/problem+json', ...(status === 401 ? CHALLENGE : {}), ...problem.headers }
+  return { status, headers, body }
 }

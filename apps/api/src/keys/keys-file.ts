@@ -4,14 +4,17 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { readSecretFile } from '@deployer/shared/read-secret-file'
 import { secretWeakness } from '@deployer/shared/secret-weakness'
-import { Action } from './caller.ts'
+import { Action, OWNER } from './caller.ts'
 
 const Stacks = z.array(z.string().min(1).max(128)).min(1, 'names at least one stack')
 const Actions = z.array(Action).min(1, 'names at least one action')
 
 const Key = z
   .strictObject({
-    id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'an id has letters, digits, "_", "." and "-"'),
+    id: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'an id has letters, digits, "_", "." and "-"')
+      .refine((id) => id !== OWNER.key, `"${OWNER.key}" is the name of DEPLOY_SECRET in log and jobs: take another one`),
     secret: z.string().min(1, 'a secret is not empty').optional(),
     secret_file: z.string().min(1).optional(),
     stacks: Stacks,

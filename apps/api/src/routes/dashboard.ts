@@ -78,6 +78,8 @@ export function createDashboard(
   })
   const app = new Hono<AppEnv>()
   for (const path of [PATH, `${PATH}/*`]) app.use(path, open, headers, auth, onlyRetries, adaptPage)
+  // Where the page's own links lead; relative, since a proxy may have put a prefix before it.
+  app.get(`${PATH}/`, (c) => c.redirect('../dashboard'))
   app.route(PATH, adapter.registerPlugin())
   return app
 }
