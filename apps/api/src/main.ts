@@ -14,6 +14,7 @@ import { limitConnections, type ConnectionLimits } from './connection-limits.ts'
 import { createApp } from './create-app.ts'
 import { createClientAddress, createIsProxy } from './gates/client-address.ts'
 import { createAuthenticate } from './gates/authenticate.ts'
+import { createHeldAnswers } from './gates/held-answers.ts'
 import { createLimits } from './gates/limits.ts'
 import { createLoginBudget } from './gates/login-budget.ts'
 import { createWarnOfProxy } from './gates/warn-of-proxy.ts'
@@ -89,6 +90,7 @@ export async function start(
       queue,
       store,
       hub,
+      held: createHeldAnswers(),
       authenticate: createAuthenticate(redis, credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,

@@ -29,6 +29,7 @@ export const PROBLEMS = {
   path_too_long: [414, 'The path is too long'],
   invalid_request: [422, 'The request is not valid'],
   stack_mismatch: [422, 'Path and body name different stacks'],
+  too_many_held: [429, 'Too many answers are being held'],
   rate_limited: [429, 'Too many requests'],
   step_failed: [500, 'A step of the deploy failed'],
   internal_error: [500, 'Something went wrong here'],

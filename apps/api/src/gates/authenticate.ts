@@ -100,5 +100,5 @@ async function identify(
   const key = ring.current().keys.find(({ id, expires }) => id === keyId && (expires === undefined || Date.now() < expires))
   await checkSignature(c, redis, rules, key ? [key.secret] : [], plainSubject, hook)
   if (!key) throw new Problem('signature_invalid', 'The signature does not fit the key that X-Key-Id or ?key= names.')
-  return createCaller(key.id, [key], key.refs)
+  return createCaller(key.id, [key], { refs: key.refs, expires: key.expires })
 }

@@ -23,17 +23,19 @@ export interface Caller {
   mayAnywhere(action: Action): boolean
   /** Globs of refs, one of which a code host's push has to fit; `undefined`: any. */
   refs?: string[] | undefined
+  /** Milliseconds since the epoch when its key or token ends; `undefined`: never. */
+  expires?: number | undefined
 }
 
 /**
  * @param grants What the caller's key, or every rule that its token fits, allows.
- * @param refs Of the key.
+ * @param more Of the key.
  */
-export function createCaller(key: string, grants: Grant[], refs?: string[]): Caller {
+export function createCaller(key: string, grants: Grant[], more: Pick<Caller, 'refs' | 'expires'> = {}): Caller {
   const covers = (grant: Grant, stack: string) => grant.stacks.some((glob) => matchesGlob(glob, stack))
   return {
     key,
-    refs,
+    ...more,
     sees: (stack) => grants.some((grant) => covers(grant, stack)),
     may: (action, stack) => grants.some((grant) => grant.actions.includes(action) && covers(grant, stack)),
     mayAnywhere: (action) => grants.some((grant) => grant.actions.includes(action)),

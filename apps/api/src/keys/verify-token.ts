@@ -127,7 +127,7 @@ function callerOf(payload: JWTPayload, issuer: TokenIssuer): Caller {
   )
   if (rules.length === 0) throw invalid('No rule of the keys file fits its claims.')
   const subject = `${URL.parse(issuer.issuer)?.host ?? ''}:${payload.sub ?? ''}`
-  return createCaller(`oidc:${subject}`.slice(0, 256), rules)
+  return createCaller(`oidc:${subject}`.slice(0, 256), rules, { expires: Number(payload.exp) * 1000 })
 }
 
 /**
