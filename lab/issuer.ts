@@ -19,7 +19,8 @@ export interface LabIssuer {
   stop(): Promise<void>
 }
 
-export async function startIssuer(): Promise<LabIssuer> {
+/** @param named What its discovery document says of its name, where that is not its own. */
+export async function startIssuer(named?: string): Promise<LabIssuer> {
   let number = 0
   let keyRequests = 0
   let failing = false
@@ -31,7 +32,7 @@ export async function startIssuer(): Promise<LabIssuer> {
       response.end(JSON.stringify(body))
     }
     if (failing) return answer(500, {})
-    if (request.url === '/.well-known/openid-configuration') return answer(200, { issuer: url, jwks_uri: `${url}/keys` })
+    if (request.url === '/.well-known/openid-configuration') return answer(200, { issuer: named ?? url, jwks_uri: `${url}/keys` })
     if (request.url !== '/keys') return answer(404, {})
     keyRequests++
     void exportJWK(pair.publicKey).then((jwk) => answer(200, { keys: [{ ...jwk, kid: kid(), alg: 'RS256', use: 'sig' }] }))

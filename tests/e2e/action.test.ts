@@ -17,7 +17,8 @@ const { client } = await world.start('all')
 await publishImage(engine, image, 'v1')
 const stack = await world.addStack('action', webFile(image))
 
-const step = (inputs: Record<string, string>) => runAction({ URL: client.url, SECRET: world.secret, STACK: stack.name, ...inputs })
+const step = (inputs: Record<string, string>, env: Record<string, string> = {}) =>
+  runAction({ URL: client.url, SECRET: world.secret, STACK: stack.name, ...inputs }, env)
 
 beforeAll(async () => {
   await stack.compose('up', '-d')
@@ -58,12 +59,23 @@ describe('the step of a workflow', () => {
     })
   })
 
+  it('deploys again in the next leg of a matrix, which differs in nothing but its time', async () => {
+    const workflow = { GITHUB_RUN_ID: '4711', GITHUB_RUN_ATTEMPT: '1', GITHUB_JOB: 'deploy' }
+    const first = await step({}, workflow)
+    await publishImage(engine, image, 'v-second-leg')
+    const second = await step({}, workflow)
+    expect([first.code, second.code]).toEqual([0, 0])
+    expect(second.outputs['job-id']).not.toBe(first.outputs['job-id'])
+    await untilPage(stack, 'v-second-leg')
+  })
+
   it('fails with a version that does not start, and shows why', async () => {
     await publishImage(engine, image, 'v-bad', 'crash')
     const { code, log, outputs, summary } = await step({})
     expect(code, log).toBe(1)
     expect(outputs).toMatchObject({ state: 'failed', ok: 'false' })
     expect(log).toContain('::error')
+    expect(log).toMatch(/^ {2}\| .*this version cannot start/m)
     expect(summary).toContain('failed, rolled back')
     expect(summary).toContain('this version cannot start')
     await publishImage(engine, image, 'v-good')
@@ -101,7 +113,7 @@ describe('the step of a workflow', () => {
 describe('action.yml', () => {
   it('hands every input to the script and every output out', () => {
     const action = parse(readFileSync(join(repository, 'action.yml'), 'utf8'))
-    expect(Object.keys(action.inputs)).toEqual(['url', 'secret', 'stack', 'wait', 'timeout', 'host'])
+    expect(Object.keys(action.inputs)).toEqual(['url', 'secret', 'stack', 'wait', 'timeout', 'host', 'expect'])
     expect(Object.keys(action.outputs)).toEqual(['job-id', 'state', 'ok', 'job'])
     const env = action.runs.steps[0].env
     expect(Object.keys(env)).toEqual(Object.keys(action.inputs).map((name: string) => `INPUT_${name.toUpperCase()}`))

@@ -36,7 +36,11 @@ const stack = await world.addStack('media', webFile(image))
 await stack.compose('up', '-d')
 const keys = join(world.root, '.keys')
 mkdirSync(keys)
-const secrets = { 'ci-media': 'a-secret-of-the-ci-of-media', viewer: 'a-secret-of-the-viewer' }
+const secrets = {
+  'ci-media': 'a-secret-of-the-ci-of-media',
+  'hook-media': 'a-secret-of-the-hook-of-media',
+  viewer: 'a-secret-of-the-viewer',
+}
 for (const [name, secret] of Object.entries(secrets)) writeFileSync(join(keys, `${name}.secret`), `${secret}\n`)
 copyFileSync(join(repository, 'docs/examples/keys.yaml'), join(keys, 'keys.yaml'))
 const metricsToken = 'a-token-for-metrics'
@@ -86,7 +90,7 @@ beforeAll(async () => {
   await buildDeployerImage(engine)
 }, 400_000)
 afterAll(async () => {
-  const env = { DOCKER_HOST: engine.dockerHost, COMPOSE_PROJECT_NAME: project, DEPLOY_SECRET: 'x' }
+  const env = { DOCKER_HOST: engine.dockerHost, COMPOSE_PROJECT_NAME: project, DEPLOY_SECRET: 'for-compose-down-only' }
   await command('docker', ['compose', 'down', '-v', '-t', '5'], env, copy).catch(() => undefined)
   await engine.docker('rm', '-f', '-v', project).catch(() => undefined)
   await engine.docker('volume', 'rm', `${project}-data`).catch(() => undefined)

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Finding } from '@deployer/shared/finding'
 import { runDeployer } from '../../lab/run-deployer.ts'
 import { publishImage } from '../../lab/sample-image.ts'
+import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
 import { engine, registry, useRedis, useWorld } from '../support.ts'
 
@@ -36,7 +37,7 @@ describe('deployer doctor', () => {
   })
 
   it.each([
-    ['a weak secret', { DEPLOY_SECRET: 'hunter2' }, 'weak', 'openssl rand'],
+    ['a weak secret', { DEPLOY_SECRET: 'hunter2' }, 'has 7 characters', 'openssl rand'],
     ['a sample secret', { DEPLOY_SECRET: 'changeme' }, 'sample', 'openssl rand'],
     ['no engine', { DOCKER_HOST: 'unix:///nowhere.sock' }, 'no Docker socket', 'Is Docker running?'],
     ['an engine that is away', { DOCKER_HOST: 'tcp://127.0.0.1:1' }, 'cannot be reached', 'Is it running?'],
@@ -48,6 +49,19 @@ describe('deployer doctor', () => {
     const { code, findings } = await examine({ ...healthy, ...wrong })
     expect(code).toBe(1)
     expect(about(findings, what)).toMatchObject({ level: 'mend', todo: expect.stringContaining(todo) })
+  })
+
+  it('knows of a proxy that the API was not told of', async () => {
+    const api = await world.start('api', { REDIS_URL: redis.url })
+    for (let index = 0; index < 3; index++) await api.client.raw('GET', '/jobs', { 'X-Forwarded-For': '203.0.113.1' })
+    expect(api.logLines().filter(({ event }) => event === 'proxy_not_trusted')).toEqual([
+      expect.objectContaining({ level: 'warn', peer: '127.0.0.1', header: 'X-Forwarded-For' }),
+    ])
+    await until('the doctor to know', async () => {
+      const { findings } = await examine(healthy)
+      const found = about(findings, 'X-Forwarded-For from 127.0.0.1')
+      return found?.level === 'hint' && found.todo.includes('TRUSTED_PROXIES')
+    })
   })
 
   it('sees a Redis that forgets', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { hmac } from '../../lab/client.ts'
@@ -151,6 +151,22 @@ describe('hostile input', () => {
     expect(slow[0]?.answer()).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n.*"code":"request_timeout"/s)
   })
 
+  it('of silent connections is let go: those that never close their side too, and the oldest first where there are too many', async () => {
+    const descriptors = () => readdirSync(`/proc/${api.process.pid}/fd`).length
+    const before = descriptors()
+    const silent = Array.from({ length: 600 }, () => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      socket.on('error', () => undefined)
+      return socket
+    })
+    await until('the connections to be taken', () => silent.every(({ connecting }) => !connecting))
+    const answered = await Promise.all(Array.from({ length: 50 }, () => api.client.plain('GET', '/stacks', 'stacks')))
+    expect(answered.every(({ status }) => status === 200)).toBe(true)
+    await until('most of them to be let go', () => descriptors() - before < 350, 5)
+    await until('all of them to be let go', () => descriptors() - before < 60, 40)
+    for (const socket of silent) socket.destroy()
+  })
+
   it('of paths, headers and bodies beyond their limits is refused', async () => {
     const refused = async (path: string, headers: Record<string, string> = {}) => {
       const answer = await api.client.raw('GET', path, headers)
@@ -162,24 +178,40 @@ describe('hostile input', () => {
 })
 
 describe('failed signatures', () => {
-  it('have a slow budget of their own, over all API processes; who has spent it is shut out', async () => {
+  const wrong = '0'.repeat(64)
+  const right = hmac(world.secret, 'stacks')
+
+  it('have a slow budget of their own, over all API processes; who has spent it is slowed, and a valid signature passes all the same', async () => {
     const limited = { ...settings, RATE_LIMIT_PER_MIN: '10', READ_RATE_LIMIT_PER_MIN: '0', TRUSTED_PROXIES: '127.0.0.1' }
     const apis = await Promise.all([world.start('api', limited), world.start('api', limited)])
     const from = (address: string, index: number, signature: string) =>
       apis[index % 2]?.client.raw('GET', '/stacks', { 'X-Forwarded-For': address, 'X-Signature': signature })
-    const wrong = '0'.repeat(64)
     const statuses: (number | undefined)[] = []
     for (let index = 0; index < 30; index++) statuses.push((await from('203.0.113.9', index, wrong))?.status)
     expect(new Set(statuses)).toEqual(new Set([401]))
-    // The one over the budget tells each process.
-    for (const index of [0, 1]) await from('203.0.113.9', index, wrong)
-    const right = hmac(world.secret, 'stacks')
     for (const index of [0, 1]) {
-      const shut = await from('203.0.113.9', index, right)
-      expect([shut?.status, shut?.body.code]).toEqual([429, 'rate_limited'])
-      expect(Number(shut?.headers.get('retry-after'))).toBeGreaterThan(60)
+      const slowed = await from('203.0.113.9', index, wrong)
+      expect([slowed?.status, slowed?.body.code]).toEqual([429, 'rate_limited'])
+      expect(Number(slowed?.headers.get('retry-after'))).toBeGreaterThan(60)
+      expect((await from('203.0.113.9', index, right))?.status).toBe(200)
     }
-    expect((await from('203.0.113.10', 0, right))?.status).toBe(200)
+    expect((await from('203.0.113.10', 0, wrong))?.status).toBe(401)
+  })
+
+  it('of anybody at the same address keep no signed deploy out', async () => {
+    const { client } = await world.start('api', { ...settings, RATE_LIMIT_PER_MIN: '10', READ_RATE_LIMIT_PER_MIN: '20' })
+    const statuses = new Map<number, number>()
+    for (let index = 0; index < 40; index++) {
+      const { status } = await client.raw('POST', `/deploy/${stack.name}`, index % 2 ? {} : { 'X-Signature': wrong })
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      await client.raw('GET', '/jobs')
+    }
+    expect(Object.fromEntries(statuses)).toEqual({ 401: 10, 429: 30 })
+    expect((await client.timed('POST', `/deploy/${stack.name}`)).status).toBe(202)
+    expect((await client.plain('POST', '/deploy', '', { stack: stack.name })).status).toBe(202)
+    expect((await client.plain('GET', '/jobs', 'jobs')).status).toBe(200)
+    // Nor do its own wrong ones make up for it.
+    expect((await client.raw('POST', '/deploy', { 'X-Signature': wrong })).status).toBe(429)
   })
 })
 

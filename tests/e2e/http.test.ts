@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { createClient, hmac } from '../../lab/client.ts'
 import { until } from '../../lab/until.ts'
@@ -98,6 +99,44 @@ describe('signatures', () => {
   })
 })
 
+describe('a GET with a body', () => {
+  /** Node's own client, since fetch sends no such thing. @param body `null`: it is announced, and never comes. */
+  const get = (path: string, headers: Record<string, string>, body: string | null) =>
+    new Promise<[status: number | undefined, code: unknown]>((resolve, reject) => {
+      const length = 'Transfer-Encoding' in headers ? {} : { 'Content-Length': String(body?.length ?? 5000) }
+      const sent = request(client.url + path, { method: 'GET', headers: { ...length, ...headers } }, (answer) => {
+        let text = ''
+        answer.on('data', (chunk: Buffer) => (text += chunk.toString()))
+        answer.on('end', () => {
+          resolve([answer.statusCode, JSON.parse(text).code])
+          sent.destroy()
+        })
+      })
+      sent.on('error', reject)
+      if (body === null) sent.flushHeaders()
+      else sent.end(body)
+    })
+  const refused = [400, 'body_not_allowed']
+
+  it.each(['/jobs', '/stacks', '/jobs/x', '/jobs/x/events'])(
+    'is refused, however well it is signed: any signed text would open %s',
+    async (path) => {
+      // What a code host has shown on its page of deliveries.
+      const text = JSON.stringify({ zen: 'Keep it logically awesome.' })
+      expect(await get(path, { 'X-Signature': hmac(world.secret, text) }, text)).toEqual(refused)
+      expect(await get(path, { 'X-Signature': hmac(world.secret, text), 'Transfer-Encoding': 'chunked' }, text)).toEqual(refused)
+      const now = String(Math.floor(Date.now() / 1000))
+      const timed = hmac(world.secret, `${now}.GET.${path}.${text}`)
+      expect(await get(path, { 'X-Timestamp': now, 'X-Signature': timed }, text)).toEqual(refused)
+    },
+  )
+
+  it('is not read', async () => {
+    expect(await get('/stacks', {}, null)).toEqual(refused)
+    expect(await get('/jobs', { 'Transfer-Encoding': 'chunked' }, null)).toEqual(refused)
+  })
+})
+
 describe('bad requests', () => {
   it.each([
     ['no JSON', '/deploy', '{"stack":', 400, 'invalid_json'],
@@ -178,8 +217,9 @@ describe('stacks', () => {
 })
 
 describe('limits', () => {
-  it('count deploy requests per client address over all API processes, and say when to come back', async () => {
-    const settings = { REDIS_URL: redis.url, RATE_LIMIT_PER_MIN: '3', TRUSTED_PROXIES: '127.0.0.1' }
+  const settings = { REDIS_URL: redis.url, RATE_LIMIT_PER_MIN: '3', TRUSTED_PROXIES: '127.0.0.1' }
+
+  it('count unsigned requests per client address over all API processes, and say when to come back', async () => {
     const two = await Promise.all([world.start('api', settings), world.start('api', settings)])
     const from = (address: string, index: number) =>
       createClient(two[index]?.client.url ?? '', world.secret).raw('POST', '/deploy', { 'X-Forwarded-For': `6.6.6.6, ${address}` })
@@ -192,5 +232,29 @@ describe('limits', () => {
     expect(limited.headers.get('ratelimit-limit')).toBe('3')
     expect(limited.headers.get('ratelimit-remaining')).toBe('0')
     expect((await from('203.0.113.8', 0)).status).toBe(401)
+  })
+
+  it('count signed deploys per key, address and stack: a loop over twenty stacks is none too many', async () => {
+    const one = await world.start('api', settings)
+    const from = (address: string, name: string, path = `/deploy/${name}`, body?: unknown) =>
+      one.client.plain('POST', path, name, body, { 'X-Forwarded-For': address })
+    for (let index = 0; index < 20; index++) expect((await from('203.0.113.20', `stack-${index}`)).status).toBe(404)
+    const statuses = []
+    for (let index = 0; index < 5; index++) {
+      // By path and by body it is the same stack.
+      statuses.push(
+        (await (index % 2 ? from('203.0.113.20', stack.name) : from('203.0.113.20', '', '/deploy', { stack: stack.name }))).status,
+      )
+    }
+    expect(statuses).toEqual([202, 202, 202, 429, 429])
+    const limited = await from('203.0.113.20', stack.name)
+    expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(limited.headers.get('ratelimit-limit')).toBe('3')
+    expect((await from('203.0.113.21', stack.name)).status).toBe(202)
+    // Who signs with another secret is nobody at all.
+    const stranger = createClient(one.client.url, 'another secret')
+    expect(
+      (await stranger.plain('POST', `/deploy/${stack.name}`, stack.name, undefined, { 'X-Forwarded-For': '203.0.113.20' })).status,
+    ).toBe(401)
   })
 })

@@ -148,6 +148,8 @@ describe('the keys file', () => {
     ['an unknown action', 'keys: [{id: a, secret: something-long-enough, stacks: ["*"], actions: [destroy]}]'],
     ['an unknown member', 'keys: [{id: a, secret: something-long-enough, stack: ["*"], stacks: ["*"], actions: [read]}]'],
     ['a sample secret', 'keys: [{id: a, secret: changeme, stacks: ["*"], actions: [read]}]'],
+    ['a short secret', 'keys: [{id: a, secret: only-15-letters, stacks: ["*"], actions: [read]}]'],
+    ["the main secret's name", 'keys: [{id: default, secret: something-long-enough, stacks: ["*"], actions: [read]}]'],
     ['a secret file that is not there', 'keys: [{id: a, secret_file: /nowhere, stacks: ["*"], actions: [read]}]'],
   ])('keeps the former keys in force while it is broken, and says so: %s', async (_, text) => {
     const before = api.logLines().filter(({ event }) => event === 'keys_file_broken').length

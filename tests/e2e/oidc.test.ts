@@ -14,7 +14,8 @@ const redis = await useRedis()
 const issuer = await startIssuer()
 const stranger = await startIssuer()
 const direct = await startIssuer()
-afterAll(() => Promise.all([issuer, stranger, direct].map((one) => one.stop())))
+const impostor = await startIssuer(issuer.url)
+afterAll(() => Promise.all([issuer, stranger, direct, impostor].map((one) => one.stop())))
 const media = await world.addStack('media', webFile('127.0.0.1:1/never-pulled'))
 const other = await world.addStack('other', webFile('127.0.0.1:1/never-pulled'))
 const file = join(world.root, '.keys.yaml')
@@ -30,6 +31,15 @@ writeFileSync(
       - claims: {repository: me/*, environment: production}
         stacks: ["*"]
         actions: [deploy, read, cancel, rollback]
+      - claims: {repository: me/preview, event_name: pull_request}
+        stacks: ["media-*"]
+        actions: [deploy, read]
+  - issuer: ${impostor.url}
+    audience: ${AUDIENCE}
+    rules:
+      - claims: {repository: me/media}
+        stacks: ["*"]
+        actions: [read]
   - issuer: ${direct.url}
     audience: ${AUDIENCE}
     jwks_uri: ${direct.url}/keys
@@ -72,6 +82,30 @@ describe('a token', () => {
 
   it('of an issuer whose keys are named in the file is good too', async () => {
     expect(await request(await direct.token({ aud: AUDIENCE, sub: 'robot' }), 'GET', '/stacks')).toEqual([200, null])
+  })
+
+  it.each(['push', 'workflow_dispatch', 'schedule', 'release', 'repository_dispatch'])(
+    'of a workflow that ran at %s is good',
+    async (event_name) => {
+      expect(await request(await issuer.token({ ...claims, event_name }), 'GET', '/stacks')).toEqual([200, null])
+    },
+  )
+
+  it.each(['pull_request_target', 'pull_request', 'issue_comment', 'workflow_run', 'something_new'])(
+    'of a workflow that ran at %s, which others can bring about, is refused where no rule names that event',
+    async (event_name) => {
+      expect(await request(await issuer.token({ ...claims, event_name }))).toEqual([401, 'token_invalid'])
+    },
+  )
+
+  it('of an event that a rule names is good for that rule', async () => {
+    const preview = { ...claims, repository: 'me/preview', ref: 'refs/pull/7/merge' }
+    expect(await request(await issuer.token({ ...preview, event_name: 'pull_request' }), 'GET', '/stacks')).toEqual([200, null])
+    expect(await request(await issuer.token({ ...preview, event_name: 'push' }), 'GET', '/stacks')).toEqual([401, 'token_invalid'])
+  })
+
+  it('of an issuer whose discovery document names another one is not believed', async () => {
+    expect(await request(await impostor.token(claims), 'GET', '/stacks')).toEqual([503, 'issuer_unavailable'])
   })
 
   const now = () => Math.floor(Date.now() / 1000)

@@ -10,7 +10,7 @@ import { until } from '../../lab/until.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const root = mkdtempSync(join(tmpdir(), 'deployer-startup-'))
-const good = { DEPLOY_SECRET: 'not-a-sample', STACKS_ROOT: root, DATA_DIR: join(root, '.data'), HOST: '127.0.0.1' }
+const good = { DEPLOY_SECRET: 'not-a-sample-at-all', STACKS_ROOT: root, DATA_DIR: join(root, '.data'), HOST: '127.0.0.1' }
 
 /** `npm start` as an operator types it. */
 function npmStart(settings: Record<string, string>, script = 'start'): { child: ChildProcess; output: () => string } {
@@ -36,7 +36,9 @@ function running(text: string): number {
 describe('npm start', () => {
   it.each([
     ['an empty secret', { DEPLOY_SECRET: '' }, 'DEPLOY_SECRET'],
-    ['a sample secret', { DEPLOY_SECRET: 'change-me' }, 'DEPLOY_SECRET'],
+    ['a sample secret', { DEPLOY_SECRET: 'troque_este_valor' }, 'DEPLOY_SECRET'],
+    ['a short secret', { DEPLOY_SECRET: 'only-15-letters' }, 'DEPLOY_SECRET'],
+    ['a sample as the previous secret', { DEPLOY_SECRET_PREVIOUS: 'change-me' }, 'DEPLOY_SECRET_PREVIOUS'],
     ['a missing root', { STACKS_ROOT: '/nowhere/at/all' }, 'STACKS_ROOT'],
     ['a malformed number', { PORT: 'eighty' }, 'PORT'],
     ['a taken or impossible address', { HOST: '203.0.113.1' }, 'HOST'],
@@ -51,6 +53,12 @@ describe('npm start', () => {
     const { child, output } = npmStart(good, role)
     const [code] = await once(child, 'exit')
     expect([code, output()]).toEqual([78, expect.stringContaining('REDIS_URL')])
+  })
+
+  it('refuses a sample secret where the API is started alone, as docker-compose.yml does', async () => {
+    const { child, output } = npmStart({ ...good, REDIS_URL: 'redis://127.0.0.1:1', DEPLOY_SECRET: 'troque_este_valor' }, 'api')
+    const [code] = await once(child, 'exit')
+    expect([code, output()]).toEqual([78, expect.stringContaining('DEPLOY_SECRET')])
   })
 
   it('stops all that it started, when it is told to and when npm is killed', async () => {

@@ -9,6 +9,8 @@ export interface AppEnv {
     clientAddress: string
     /** The raw body; empty where there is none. */
     body: Uint8Array
+    /** Whether the request has been counted as one that proves nothing. */
+    countedAsStranger: boolean
     caller: Caller
     /** Milliseconds since the epoch after which a request that needs Redis is answered 503. */
     deadline: number

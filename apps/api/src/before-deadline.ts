@@ -5,6 +5,10 @@ import { Problem, queueUnavailable } from './problem.ts'
 /** A request that needs Redis is answered within this time when Redis is away. Milliseconds. */
 export const REDIS_BUDGET = 1700
 
+/** What was sent to a Redis that hangs is done when it wakes. */
+const UNKNOWN =
+  'Redis did not answer in time, and it is not known whether it will do what was asked. Try again with the same Idempotency-Key: it joins what has been accepted.'
+
 /**
  * Waits for something that needs Redis, but not past the request's deadline.
  *
@@ -14,7 +18,7 @@ export async function beforeDeadline<T>(c: Context<AppEnv>, work: Promise<T>): P
   try {
     return await within(Math.max(c.get('deadline') - Date.now(), 1), work)
   } catch (error) {
-    throw error instanceof Problem ? error : queueUnavailable(error)
+    throw error instanceof Problem ? error : queueUnavailable(error, c.req.method === 'GET' ? undefined : UNKNOWN)
   }
 }
 

@@ -2,10 +2,11 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { sendAnswer } from './answer.ts'
 import type { AppEnv } from './app-env.ts'
-import type { ClientAddress } from './gates/client-address.ts'
+import { allowedMethods } from './gates/allowed-methods.ts'
+import { nameClient, type ClientAddress } from './gates/client-address.ts'
 import { harden } from './gates/harden.ts'
-import { createRateLimit } from './gates/rate-limit.ts'
-import { createReadBody } from './gates/read-body.ts'
+import type { Limits } from './gates/limits.ts'
+import { createRefuseGetBody } from './gates/refuse-get-body.ts'
 import { requestId } from './gates/request-id.ts'
 import type { RefusalCounter } from './metrics/refusal-counter.ts'
 import { Problem, problemAnswer } from './problem.ts'
@@ -17,32 +18,38 @@ import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { stackRoutes } from './routes/stacks.ts'
 
-export interface AppLimits {
-  clientAddress: ClientAddress
-  writesPerMinute: number
-  readsPerMinute: number
-  maxBodyBytes: number
-}
-
 /**
- * Puts the HTTP application together: what is open first, then the gates in their order, then what is behind them.
+ * Puts the HTTP application together. Each route has a gate of its own: `limits.open`, or `api.authenticate`.
  *
  * @param optional The routes of the dashboard and the metrics, where they are configured: otherwise there is nothing at their paths.
  * @param refusals Counts the requests that are turned away.
  */
-export function createApp(api: ApiContext, limits: AppLimits, optional: Hono<AppEnv>[], refusals: RefusalCounter) {
+export function createApp(
+  api: ApiContext,
+  clientAddress: ClientAddress,
+  limits: Limits,
+  optional: Hono<AppEnv>[],
+  refusals: RefusalCounter,
+) {
   const app = new Hono<AppEnv>()
   app.use(requestId, harden)
   app.route('/', healthRoutes(api))
-  app.use(createRateLimit(api.redis, limits.clientAddress, limits.writesPerMinute, limits.readsPerMinute))
-  app.use(createReadBody(limits.maxBodyBytes))
-  app.route('/', docsRoutes())
+  app.use(nameClient(clientAddress), createRefuseGetBody(limits))
+  app.route('/', docsRoutes(limits.open))
   for (const routes of optional) app.route('/', routes)
   app.route('/', deployRoutes(api))
   app.route('/', jobRoutes(api))
   app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
-  app.notFound((c) => sendAnswer(c, problemAnswer(new Problem('not_found', 'The README lists what there is.'))))
+  app.notFound(async (c) => {
+    await limits.stranger(c)
+    const methods = allowedMethods(app, c.req.path)
+    if (methods.length > 0) {
+      const allow = methods.join(', ')
+      return sendAnswer(c, problemAnswer(new Problem('method_not_allowed', `This path has ${allow}.`, { Allow: allow })))
+    }
+    return sendAnswer(c, problemAnswer(new Problem('not_found', 'The README lists what there is.')))
+  })
   app.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse()
     if (error instanceof Problem) {

@@ -2,7 +2,7 @@ import { serve } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { connectRedis, FAIL_FAST, PATIENT } from '@deployer/shared/connect-redis'
 import { INVENTORY_CHANNEL } from '@deployer/shared/inventory'
 import { JOB_CHANNEL } from '@deployer/shared/job-stream'
@@ -10,16 +10,20 @@ import { createLogger } from '@deployer/shared/logger'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { secretValues, SettingsError, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
+import { limitConnections, type ConnectionLimits } from './connection-limits.ts'
 import { createApp } from './create-app.ts'
-import { createClientAddress } from './gates/client-address.ts'
+import { createClientAddress, createIsProxy } from './gates/client-address.ts'
 import { createAuthenticate } from './gates/authenticate.ts'
-import { createFailureBudget } from './gates/failure-budget.ts'
+import { createHeldAnswers } from './gates/held-answers.ts'
+import { createLimits } from './gates/limits.ts'
+import { createLoginBudget } from './gates/login-budget.ts'
+import { createWarnOfProxy } from './gates/warn-of-proxy.ts'
 import type { AppEnv } from './app-env.ts'
 import { createKeyRing } from './keys/key-ring.ts'
 import { createTokenVerifier } from './keys/verify-token.ts'
 import { createRefusalCounter } from './metrics/refusal-counter.ts'
 import { metricsRoutes } from './routes/metrics.ts'
-import { answerClientError, MAX_CONNECTIONS, SERVER_OPTIONS } from './server-limits.ts'
+import { answerClientError, SERVER_OPTIONS } from './server-limits.ts'
 import { createInventoryCache } from './inventory-cache.ts'
 import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
@@ -55,21 +59,28 @@ export async function start(
   const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS, telemetry)
   const refusals = createRefusalCounter()
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
+  const limits = createLimits(redis, settings.RATE_LIMIT_PER_MIN, settings.READ_RATE_LIMIT_PER_MIN)
+  let connections: ConnectionLimits | undefined
   const credentials = {
     secrets,
     ring,
     tokens: createTokenVerifier(),
     rules: { tolerance: settings.SIGNATURE_TOLERANCE, requireTimestamp: settings.REQUIRE_TIMESTAMP },
-    failures: createFailureBudget(redis, settings.RATE_LIMIT_PER_MIN),
+    limits,
+    maxBodyBytes: settings.MAX_BODY_BYTES,
+    onProof: (socket: Socket) => connections?.prove(socket),
   }
   const { DASHBOARD_USER: user, DASHBOARD_PASSWORD: password, METRICS_TOKEN: metricsToken } = settings
   // Loaded only where they are wanted: they cost memory.
   const optional: Hono<AppEnv>[] = []
-  if (password)
-    optional.push((await import('./routes/dashboard.ts')).createDashboard({ user, password }, credentials.failures, queue, store, logger))
+  if (password) {
+    const logins = createLoginBudget(redis, settings.RATE_LIMIT_PER_MIN > 0)
+    const { createDashboard } = await import('./routes/dashboard.ts')
+    optional.push(createDashboard({ user, password }, limits.open, logins, queue, store, logger))
+  }
   if (metricsToken) {
     const { createDeployMetrics } = await import('./metrics/deploy-metrics.ts')
-    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken))
+    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken, limits.open))
   }
   const app = createApp(
     {
@@ -79,18 +90,15 @@ export async function start(
       queue,
       store,
       hub,
+      held: createHeldAnswers(),
       authenticate: createAuthenticate(redis, credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
       trace: telemetry?.traceFrom ?? ((_traceparent, ...span) => untraced(...span)),
       retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
     },
-    {
-      clientAddress: createClientAddress(settings.TRUSTED_PROXIES),
-      writesPerMinute: settings.RATE_LIMIT_PER_MIN,
-      readsPerMinute: settings.READ_RATE_LIMIT_PER_MIN,
-      maxBodyBytes: settings.MAX_BODY_BYTES,
-    },
+    createClientAddress(settings.TRUSTED_PROXIES, settings.CLIENT_ADDRESS_HEADER, createWarnOfProxy(redis, logger)),
+    limits,
     optional,
     refusals,
   )
@@ -103,7 +111,7 @@ export async function start(
     connected.then(() => inventory.refresh()),
   )
   const server = serve({ fetch: app.fetch, hostname: settings.HOST, port: settings.PORT, serverOptions: SERVER_OPTIONS }) as Server
-  server.maxConnections = MAX_CONNECTIONS
+  connections = limitConnections(server, createIsProxy(settings.TRUSTED_PROXIES))
   server.on('clientError', answerClientError)
   try {
     await once(server, 'listening')

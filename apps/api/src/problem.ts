@@ -5,6 +5,7 @@ import type { Answer } from './answer.ts'
 /** The one table from codes to answers: HTTP status and title. */
 export const PROBLEMS = {
   invalid_json: [400, 'The body is not JSON'],
+  body_not_allowed: [400, 'A GET has no body'],
   signature_missing: [401, 'The request is not signed'],
   signature_invalid: [401, 'The signature does not hold'],
   signature_expired: [401, 'The signature is too old or from the future'],
@@ -23,11 +24,13 @@ export const PROBLEMS = {
   stack_ambiguous: [409, 'Several hosts have this stack'],
   canceled: [409, 'The job was canceled'],
   not_cancelable: [409, 'The job cannot be canceled any more'],
+  method_not_allowed: [405, 'There is no such method here'],
   request_timeout: [408, 'The request came in too slowly'],
   body_too_large: [413, 'The body is too large'],
   path_too_long: [414, 'The path is too long'],
   invalid_request: [422, 'The request is not valid'],
   stack_mismatch: [422, 'Path and body name different stacks'],
+  too_many_held: [429, 'Too many answers are being held'],
   rate_limited: [429, 'Too many requests'],
   step_failed: [500, 'A step of the deploy failed'],
   internal_error: [500, 'Something went wrong here'],
@@ -73,9 +76,13 @@ export function problemBody(
   return JSON.stringify({ type: 'about:blank', title, status, detail, ok: false, code, ...members })
 }
 
+/** The ways to prove oneself (RFC 9110, section 11.6.1); none that a browser would ask a password for. */
+const CHALLENGE = { 'WWW-Authenticate': 'HMAC-SHA256 realm="Deployer", Bearer realm="Deployer"' }
+
 /** A problem as an answer. */
 export function problemAnswer(problem: Problem): Answer {
   const [status, title] = PROBLEMS[problem.code]
   const body = problemBody(status, title, problem.message, problem.code, problem.members)
-  return { status, headers: { 'Content-Type': 'application/problem+json', ...problem.headers }, body }
+  const headers = { 'Content-Type': 'application/problem+json', ...(status === 401 ? CHALLENGE : {}), ...problem.headers }
+  return { status, headers, body }
 }

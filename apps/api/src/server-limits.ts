@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { STATUS_CODES, type ServerOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { COMMON_HEADERS } from './gates/harden.ts'
 import { PROBLEMS, problemBody, type ProblemCode } from './problem.ts'
 
 /**
@@ -14,8 +16,8 @@ export const SERVER_OPTIONS: ServerOptions = {
   maxHeaderSize: 16_384,
 }
 
-/** Connections at the same time: each of thousands of waiting callers has one. */
-export const MAX_CONNECTIONS = 20_000
+/** Milliseconds that the peer has to read an answer to what was no request. */
+const LAST_WORDS = 1000
 
 /** What Node's parser could not read, by the code of its error. */
 const PARSER_PROBLEMS: Record<string, [status: number, code: ProblemCode, detail: string]> = {
@@ -31,7 +33,15 @@ export function answerClientError(error: Error & { code?: string }, socket: Dupl
   }
   const [status, code, detail] = PARSER_PROBLEMS[error.code ?? ''] ?? [400, 'invalid_request', 'This is not an HTTP request.']
   const body = problemBody(status, PROBLEMS[code][1], detail, code)
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
+  const headers = {
+    ...COMMON_HEADERS,
+    'Content-Type': 'application/problem+json',
+    'Content-Length': Buffer.byteLength(body),
+    'X-Request-Id': randomUUID(),
+    Connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+  // Who does not close his side would keep it open for ever.
+  setTimeout(() => socket.destroy(), LAST_WORDS).unref()
 }

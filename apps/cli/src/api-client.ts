@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { sign, timestampedMessage } from '@deployer/shared/signature'
 import type { Connection, Credentials } from './context.ts'
 import { CommandEnd, EXIT } from './exit-codes.ts'
@@ -18,9 +20,14 @@ export interface ApiClient {
   isAway(error: unknown): boolean
 }
 
+/** Tries of a request that is told to come again, and the longest that it waits for one (seconds). */
+const MOST_TRIES = 4
+const LONGEST_PAUSE = 120
+
 const REFUSED = new Set([401, 403, 404, 409, 413, 414, 422])
 
-export function createApiClient({ url, credentials }: Connection): ApiClient {
+/** @param onPause Told how many seconds pass before the next try. */
+export function createApiClient({ url, credentials }: Connection, onPause: (seconds: number) => void): ApiClient {
   async function send(method: string, path: string, body: string | undefined, more: Record<string, string>, signal?: AbortSignal) {
     const headers = { ...signatureHeaders(credentials, method, path, body ?? ''), ...more }
     try {
@@ -38,7 +45,18 @@ export function createApiClient({ url, credentials }: Connection): ApiClient {
   return {
     async call<T>(method: string, path: string, body?: unknown) {
       const json = body === undefined ? undefined : JSON.stringify(body)
-      const response = await send(method, path, json, json === undefined ? {} : { 'Content-Type': 'application/json' })
+      const more: Record<string, string> = json === undefined ? {} : { 'Content-Type': 'application/json' }
+      // So that what is sent again is done once.
+      if (method === 'POST') more['Idempotency-Key'] = randomUUID()
+      let response = await send(method, path, json, more)
+      for (let tries = 1; tries < MOST_TRIES; tries++) {
+        const seconds = pauseOf(response)
+        if (seconds === null) break
+        await response.body?.cancel()
+        onPause(seconds)
+        await delay(seconds * 1000)
+        response = await send(method, path, json, more)
+      }
       const answer = await readAnswer(response, url)
       if (!response.ok && !('job_id' in answer)) throw refusal(response.status, answer)
       return answer as T
@@ -51,6 +69,12 @@ export function createApiClient({ url, credentials }: Connection): ApiClient {
     },
     isAway: (error) => !(error instanceof CommandEnd) || error.exitCode === EXIT.unreachable,
   }
+}
+
+/** Seconds after which an answer wants to be asked for again; `null` where it is one, or that is too long. */
+function pauseOf({ status, headers }: Response): number | null {
+  const seconds = Number(headers.get('Retry-After') ?? Infinity)
+  return (status === 429 || status === 503) && seconds >= 0 && seconds <= LONGEST_PAUSE ? Math.max(seconds, 1) : null
 }
 
 /** The headers that prove who asks. */

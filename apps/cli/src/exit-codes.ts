@@ -17,9 +17,12 @@ export class CommandEnd extends Error {
   }
 }
 
+/** Outcomes of a job that has begun, or was canceled; the others are refusals. */
+const FAILED = new Set<string>(['step_failed', 'rollback_failed', 'canceled'])
+
 /** What a job's outcome is as an exit code. */
 export function exitCodeOf({ ok, code }: Pick<Job, 'ok' | 'code'>): number {
   if (ok === null) return EXIT.stillGoing
   if (ok) return EXIT.deployed
-  return code === 'step_failed' || code === 'canceled' || code === null ? EXIT.failed : EXIT.refused
+  return code === null || FAILED.has(code) ? EXIT.failed : EXIT.refused
 }

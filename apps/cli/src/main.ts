@@ -40,7 +40,7 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, doctor: Doctor
   const json = args.includes('--json')
   const terminal = createTerminal(json)
   let exitCode = 0
-  const api = () => createApiClient(readConnection(env))
+  const api = () => createApiClient(readConnection(env), (seconds) => terminal.warn(`told to come again: trying again in ${seconds} s`))
   const program = new Command('deployer')
     .description('Deploys Docker Compose stacks through Deployer, and looks after them.')
     .version(version)

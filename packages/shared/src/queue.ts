@@ -9,6 +9,9 @@ export const RETAINED_JOBS = { succeeded: 150, failed: 50 } as const
 /** The set of every queue that has ever had a worker. */
 export const QUEUES_KEY = `${KEY_PREFIX}:queues`
 
+/** Peers that sent the API a forwarding header without being trusted, with the header's name: for the doctor. */
+export const UNTRUSTED_PROXIES_KEY = `${KEY_PREFIX}:untrusted-proxies`
+
 /** The queue of one stack on one host. */
 export function queueName(host: string, stack: string): string {
   return `${stack}@${host}`

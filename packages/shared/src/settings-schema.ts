@@ -41,7 +41,7 @@ const DAY = 86_400
 /** Every setting of Deployer: the source of its validation, its default and its line in the documentation. */
 export const Settings = z.object({
   DEPLOY_SECRET: secret(
-    'The shared secret that requests are signed with: the key to everything. Empty (without DEPLOY_KEYS_FILE), or a sample value from the docs, and the API does not start.',
+    'The shared secret that requests are signed with: the key to everything. Empty (without DEPLOY_KEYS_FILE), shorter than 16 characters, or a sample value from any docs, and the API does not start.',
   ),
   DEPLOY_SECRET_PREVIOUS: secret('Also accepted, while the secret is being rotated.'),
   DEPLOY_KEYS_FILE: z.string().startsWith('/', 'an absolute path').optional().register(meta, {
@@ -70,7 +70,8 @@ export const Settings = z.object({
   HOST: z.string().min(1, 'an address').default('0.0.0.0').register(meta, { description: 'The address the API listens on.' }),
   PORT: wholeNumber(8080, 0, 65_535).register(meta, { description: 'The port the API listens on; `0` takes a free one.' }),
   RATE_LIMIT_PER_MIN: wholeNumber(10, 0, 1_000_000).register(meta, {
-    description: 'Deploy requests per client address; held in Redis, so it spans API replicas. `0` turns it off.',
+    description:
+      'Deploy requests: signed ones per key, address and stack, all others per address; held in Redis, so it spans API replicas. `0` turns it off.',
     unit: 'per minute',
   }),
   READ_RATE_LIMIT_PER_MIN: wholeNumber(600, 0, 1_000_000).register(meta, {
@@ -88,8 +89,16 @@ export const Settings = z.object({
     .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'addresses or CIDRs, separated by commas')))
     .default([])
     .register(meta, {
-      description: 'Addresses or CIDRs, separated by commas, whose `CF-Connecting-IP` / `X-Forwarded-For` are believed.',
+      description: 'Addresses or CIDRs, separated by commas, whose `CLIENT_ADDRESS_HEADER` is believed.',
       shownDefault: 'none',
+    }),
+  CLIENT_ADDRESS_HEADER: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, 'the name of a header')
+    .default('X-Forwarded-For')
+    .register(meta, {
+      description:
+        'The one header in which a trusted proxy names the caller: its last untrusted hop; or a header with one address, such as `CF-Connecting-IP`. IPv6 counts by /64.',
     }),
   STATUS_TIMEOUT: wholeNumber(60, 1, DAY).register(meta, { description: 'How long `status` may take.', unit: 'seconds' }),
   CONFIG_TIMEOUT: wholeNumber(120, 1, DAY).register(meta, { description: 'How long `config` may take.', unit: 'seconds' }),

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { loadSettings, secretValues, SettingsError, type Role } from './settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deployer-settings-'))
-const good = { DEPLOY_SECRET: 'a-real-one', STACKS_ROOT: folder }
+const good = { DEPLOY_SECRET: 'a-real-one-of-24-letters', STACKS_ROOT: folder }
 
 function refusal(env: Record<string, string>, role: Role = 'all'): string {
   try {
@@ -48,27 +48,40 @@ describe('loadSettings', () => {
     expect(refusal({ ...good, REDIS_URL: 'http://user:hunter2@host' })).not.toContain('hunter2')
   })
 
-  it.each(['', '  ', 'change-me', 'CHANGEME', 'your-secret'])('does not start the API with the secret "%s"', (secret) => {
-    expect(refusal({ STACKS_ROOT: folder, DEPLOY_SECRET: secret })).toContain('DEPLOY_SECRET')
+  it.each(['', ' '.repeat(20), 'change-me', 'CHANGEME', 'your-secret', 'troque_este_valor', ' Troque_Este_Valor ', 'only-15-letters'])(
+    'does not start the API with the secret "%s", alone or beside the worker',
+    (secret) => {
+      for (const role of ['api', 'all'] as const) {
+        const message = refusal({ STACKS_ROOT: folder, DEPLOY_SECRET: secret }, role)
+        expect(message).toContain('DEPLOY_SECRET')
+        expect(message).toContain('openssl rand -hex 32')
+        if (secret.trim()) expect(message).not.toContain(secret)
+        if (secret.trim()) expect(refusal({ ...good, DEPLOY_SECRET_PREVIOUS: secret }, role)).toContain('DEPLOY_SECRET_PREVIOUS')
+      }
+    },
+  )
+
+  it('starts with a secret of 16 characters', () => {
+    expect(loadSettings({ STACKS_ROOT: folder, DEPLOY_SECRET: '0123456789abcdef' }, 'api').DEPLOY_SECRET).toBe('0123456789abcdef')
   })
 
   it('lets the worker start without a secret, and not without its folder', () => {
     expect(loadSettings({ STACKS_ROOT: folder }, 'worker').DEPLOY_SECRET).toBeUndefined()
     expect(refusal({ STACKS_ROOT: '/nowhere/at/all' }, 'worker')).toMatch(/STACKS_ROOT.*missing/)
-    expect(loadSettings({ DEPLOY_SECRET: 'x', STACKS_ROOT: '/nowhere/at/all' }, 'api').PORT).toBe(8080)
+    expect(loadSettings({ ...good, STACKS_ROOT: '/nowhere/at/all' }, 'api').PORT).toBe(8080)
   })
 
   it('reads secrets from files, without the line end', () => {
     const file = join(folder, 'secret')
-    writeFileSync(file, 'from-a-file\n')
+    writeFileSync(file, 'a-secret-from-a-file\n')
     const settings = loadSettings({ STACKS_ROOT: folder, DEPLOY_SECRET_FILE: file }, 'all')
-    expect(settings.DEPLOY_SECRET).toBe('from-a-file')
+    expect(settings.DEPLOY_SECRET).toBe('a-secret-from-a-file')
     expect(refusal({ ...good, DEPLOY_SECRET_FILE: file })).toContain('DEPLOY_SECRET_FILE')
     expect(refusal({ STACKS_ROOT: folder, DEPLOY_SECRET_FILE: '/not/there' })).toContain('ENOENT')
   })
 
   it('knows its secrets by value', () => {
     const settings = loadSettings({ ...good, REDIS_URL: 'redis://user:p%40ss@host' }, 'all')
-    expect(secretValues(settings)).toEqual(['a-real-one', 'p%40ss', 'p@ss'])
+    expect(secretValues(settings)).toEqual(['a-real-one-of-24-letters', 'p%40ss', 'p@ss'])
   })
 })

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { readSecretFile } from './read-secret-file.ts'
-import { isSampleSecret } from './sample-secret.ts'
+import { secretWeakness } from './secret-weakness.ts'
 import { Settings, settingMeta, settingNames, type SettingName } from './settings-schema.ts'
 
 export type { Settings } from './settings-schema.ts'
@@ -72,9 +72,8 @@ function checkSecret(settings: Settings): void {
     throw new SettingsError(`DEPLOY_SECRET is empty, but must be the secret that callers sign with. ${how}`)
   }
   for (const name of ['DEPLOY_SECRET', 'DEPLOY_SECRET_PREVIOUS'] as const) {
-    if (isSampleSecret(settings[name] ?? '')) {
-      throw new SettingsError(`${name} is a sample value from the documentation, which everybody knows. ${how}`)
-    }
+    const weakness = settings[name] === undefined ? null : secretWeakness(settings[name])
+    if (weakness !== null) throw new SettingsError(`${name} ${weakness}. ${how}`)
   }
 }
 

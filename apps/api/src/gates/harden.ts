@@ -6,7 +6,7 @@ import { Problem } from '../problem.ts'
 const MAX_PATH = 2048
 
 /** What no page of another site may do with an answer, and no cache may keep. */
-const HEADERS = {
+export const COMMON_HEADERS = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
@@ -20,7 +20,7 @@ const HEADERS = {
  * times as much, and a page that needs others sets them over these.
  */
 export const harden = createMiddleware<AppEnv>(async (c, next) => {
-  for (const [name, value] of Object.entries(HEADERS)) c.env.outgoing.setHeader(name, value)
+  for (const [name, value] of Object.entries(COMMON_HEADERS)) c.env.outgoing.setHeader(name, value)
   if ((c.env.incoming.url?.length ?? 0) > MAX_PATH) {
     throw new Problem('path_too_long', `Path and query have at most ${MAX_PATH} characters.`, { Connection: 'close' })
   }

@@ -21,8 +21,10 @@ export interface JobHub {
    * @returns The job, ended or not when the time was over or the connection closed; `null` when it has gone.
    */
   waitForEnd(jobId: string, milliseconds: number, answer: HeldAnswer): Promise<Job | null>
-  /** Lets all go who wait. */
+  /** Lets all go who wait, and tells all who listen. */
   stop(): void
+  /** Whether it has been stopped. */
+  stopped(): boolean
 }
 
 /** @param subscriber A connection that nothing else is asked over. */
@@ -109,7 +111,9 @@ export function createJobHub(subscriber: Redis, store: JobStore): JobHub {
     stop() {
       stopped = true
       for (const giveUp of everyone) giveUp()
+      for (const set of listeners.values()) for (const listener of set) listener('stream')
       clearInterval(timer)
     },
+    stopped: () => stopped,
   }
 }

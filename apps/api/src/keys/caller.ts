@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { matchesGlob } from './glob.ts'
 
 /** What a key can allow. */
-export const Action = z.enum(['deploy', 'read', 'cancel', 'rollback'])
+export const Action = z.enum(['deploy', 'read', 'cancel', 'rollback', 'check', 'hold'])
 export type Action = z.infer<typeof Action>
 
 /** Stacks, by globs, and what may be done with them. */
@@ -21,13 +21,21 @@ export interface Caller {
   may(action: Action, stack: string): boolean
   /** Whether there is any stack with which this caller may do it. */
   mayAnywhere(action: Action): boolean
+  /** Globs of refs, one of which a code host's push has to fit; `undefined`: any. */
+  refs?: string[] | undefined
+  /** Milliseconds since the epoch when its key or token ends; `undefined`: never. */
+  expires?: number | undefined
 }
 
-/** @param grants What the caller's key, or every rule that its token fits, allows. */
-export function createCaller(key: string, grants: Grant[]): Caller {
+/**
+ * @param grants What the caller's key, or every rule that its token fits, allows.
+ * @param more Of the key.
+ */
+export function createCaller(key: string, grants: Grant[], more: Pick<Caller, 'refs' | 'expires'> = {}): Caller {
   const covers = (grant: Grant, stack: string) => grant.stacks.some((glob) => matchesGlob(glob, stack))
   return {
     key,
+    ...more,
     sees: (stack) => grants.some((grant) => covers(grant, stack)),
     may: (action, stack) => grants.some((grant) => grant.actions.includes(action) && covers(grant, stack)),
     mayAnywhere: (action) => grants.some((grant) => grant.actions.includes(action)),

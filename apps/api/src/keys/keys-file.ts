@@ -3,19 +3,23 @@ import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { readSecretFile } from '@deployer/shared/read-secret-file'
-import { isSampleSecret } from '@deployer/shared/sample-secret'
-import { Action } from './caller.ts'
+import { secretWeakness } from '@deployer/shared/secret-weakness'
+import { Action, OWNER } from './caller.ts'
 
 const Stacks = z.array(z.string().min(1).max(128)).min(1, 'names at least one stack')
 const Actions = z.array(Action).min(1, 'names at least one action')
 
 const Key = z
   .strictObject({
-    id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'an id has letters, digits, "_", "." and "-"'),
+    id: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'an id has letters, digits, "_", "." and "-"')
+      .refine((id) => id !== OWNER.key, `"${OWNER.key}" is the name of DEPLOY_SECRET in log and jobs: take another one`),
     secret: z.string().min(1, 'a secret is not empty').optional(),
     secret_file: z.string().min(1).optional(),
     stacks: Stacks,
     actions: Actions,
+    refs: z.array(z.string().min(1)).min(1, 'names at least one ref').optional(),
     // The YAML parser leaves an unquoted date as text.
     expires: z
       .union([z.iso.datetime({ offset: true }), z.iso.date()], 'a time such as 2027-01-01T00:00:00Z')
@@ -40,7 +44,7 @@ const Issuer = z.strictObject({
 const File = z.strictObject({ keys: z.array(Key).default([]), oidc: z.array(Issuer).default([]) })
 
 /** A key of the keys file, with its secret. */
-export interface ScopedKey extends Pick<z.infer<typeof Key>, 'id' | 'stacks' | 'actions'> {
+export interface ScopedKey extends Pick<z.infer<typeof Key>, 'id' | 'stacks' | 'actions' | 'refs'> {
   secret: string
   /** Milliseconds since the epoch; `undefined`: never. */
   expires: number | undefined
@@ -73,9 +77,8 @@ export function readKeysFile(path: string): Keys {
     const file = secret_file === undefined ? null : resolve(dirname(path), secret_file)
     if (file) files.push(file)
     const value = file ? readSecretFile(file) : (secret ?? '')
-    if (!value.trim() || isSampleSecret(value)) {
-      throw new Error(`keys: the secret of "${key.id}" is empty or a sample that everybody knows. Make one with: openssl rand -hex 32`)
-    }
+    const weakness = secretWeakness(value)
+    if (weakness !== null) throw new Error(`keys: the secret of "${key.id}" ${weakness}. Make one with: openssl rand -hex 32`)
     return { ...key, secret: value, expires }
   })
   return { keys, issuers: parsed.data.oidc, files }

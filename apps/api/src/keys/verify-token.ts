@@ -6,6 +6,8 @@ import type { TokenIssuer } from './keys-file.ts'
 
 /** Tokens are signed with a key pair: with a shared secret the issuer's public key would do to make one (RFC 8725, section 2.1). */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+/** Events of GitHub that nobody without write access to the repository can bring about. */
+const OWN_EVENTS = new Set(['push', 'workflow_dispatch', 'schedule', 'release', 'repository_dispatch', 'deployment', 'registry_package'])
 /** An issuer is asked for its keys at most so often a minute, however many tokens with unknown keys come in. */
 const MOST_FETCHES = 10
 const MINUTE = 60_000
@@ -120,10 +122,20 @@ async function discover(issuer: string, fetchLimited: typeof fetch): Promise<str
 
 /** What the rules that the token fits allow. */
 function callerOf(payload: JWTPayload, issuer: TokenIssuer): Caller {
-  const rules = issuer.rules.filter(({ claims }) => Object.entries(claims).every(([name, glob]) => fits(payload[name], glob)))
+  const rules = issuer.rules.filter(
+    ({ claims }) => fitsEvent(payload, claims) && Object.entries(claims).every(([name, glob]) => fits(payload[name], glob)),
+  )
   if (rules.length === 0) throw invalid('No rule of the keys file fits its claims.')
   const subject = `${URL.parse(issuer.issuer)?.host ?? ''}:${payload.sub ?? ''}`
-  return createCaller(`oidc:${subject}`.slice(0, 256), rules)
+  return createCaller(`oidc:${subject}`.slice(0, 256), rules, { expires: Number(payload.exp) * 1000 })
+}
+
+/**
+ * A workflow that others can bring about (`pull_request_target`, `issue_comment`) has a token of the main branch, too. So a rule that names
+ * no event holds for those that only people with write access make. Issuers without events have no such claim.
+ */
+function fitsEvent({ event_name: event }: JWTPayload, claims: Record<string, string>): boolean {
+  return event === undefined || 'event_name' in claims || (typeof event === 'string' && OWN_EVENTS.has(event))
 }
 
 function fits(value: unknown, glob: string): boolean {

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from '@deployer/shared/logger'
 import type { TraceFrom } from '@deployer/shared/telemetry'
 import type { createAuthenticate } from '../gates/authenticate.ts'
+import type { HeldAnswers } from '../gates/held-answers.ts'
 import type { InventoryCache } from '../inventory-cache.ts'
 import type { JobHub } from '../jobs/job-news.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
@@ -15,6 +16,7 @@ export interface ApiContext {
   queue: JobQueue
   store: JobStore
   hub: JobHub
+  held: HeldAnswers
   authenticate: ReturnType<typeof createAuthenticate>
   /** Traces the start of a job under the caller's own trace. */
   trace: TraceFrom

@@ -10,7 +10,8 @@ import type { Logger } from '@deployer/shared/logger'
 import { parseQueueName } from '@deployer/shared/queue'
 import type { AppEnv } from '../app-env.ts'
 import { isSameSecret } from '../gates/bearer-token.ts'
-import type { FailureBudget } from '../gates/failure-budget.ts'
+import type { Limits } from '../gates/limits.ts'
+import type { LoginBudget } from '../gates/login-budget.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
 import type { JobStore } from '../jobs/job-store.ts'
 import { Problem } from '../problem.ts'
@@ -22,11 +23,12 @@ const RETRY = /^\/dashboard\/api\/queues\/[^/]+\/[^/]+\/retry$/
 /**
  * Bull Board, to read and to retry, for whoever has the password.
  *
- * @param failures Wrong passwords are counted like wrong signatures.
+ * @param logins Counts wrong passwords.
  */
 export function createDashboard(
   login: { user: string; password: string },
-  failures: FailureBudget,
+  open: Limits['open'],
+  logins: LoginBudget,
   queue: JobQueue,
   store: JobStore,
   logger: Logger,
@@ -66,16 +68,18 @@ export function createDashboard(
     realm: 'Deployer',
     async verifyUser(user, password, c: Context<AppEnv>) {
       const address = c.get('clientAddress')
-      failures.check(address)
+      logins.check(address)
       // Both are compared, whatever the first comparison says.
       const matches = [isSameSecret(user, login.user), isSameSecret(password, login.password)]
       if (matches.every(Boolean)) return true
-      await failures.count(address)
+      await logins.count(address)
       return false
     },
   })
   const app = new Hono<AppEnv>()
-  for (const path of [PATH, `${PATH}/*`]) app.use(path, headers, auth, onlyRetries, adaptPage)
+  for (const path of [PATH, `${PATH}/*`]) app.use(path, open, headers, auth, onlyRetries, adaptPage)
+  // Where the page's own links lead; relative, since a proxy may have put a prefix before it.
+  app.get(`${PATH}/`, (c) => c.redirect('../dashboard'))
   app.route(PATH, adapter.registerPlugin())
   return app
 }

@@ -6,10 +6,12 @@ import { StackName } from '@deployer/shared/names'
 import { holdAnswer, jsonAnswer, sendAnswer, type Answer } from '../answer.ts'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
+import { hookEvent } from '../gates/code-host-hook.ts'
 import { hasEnded } from '../jobs/to-job.ts'
 import { Problem, problemAnswer, PROBLEMS, queueUnavailable } from '../problem.ts'
 import { authorize } from './authorize.ts'
 import type { ApiContext } from './context.ts'
+import { isWorthADeploy } from './hook-event.ts'
 import { waitForEnd } from './wait-for-end.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
 
@@ -19,7 +21,10 @@ export const DeployBody = z.looseObject({
   host: z.string('host is the name of a host').optional(),
 })
 
-export const DeployQuery = WaitQuery.extend({ host: z.string().max(128).optional() })
+export const DeployQuery = WaitQuery.extend({
+  host: z.string().max(128).optional(),
+  key: z.string().max(128).optional().describe("The scoped key whose secret a code host's hook is signed with."),
+})
 
 /** Starts deploys. */
 export function deployRoutes(api: ApiContext) {
@@ -35,12 +40,17 @@ export function deployRoutes(api: ApiContext) {
     )
     .post(
       '/deploy/:stack',
-      api.authenticate((c) => c.req.param('stack') ?? ''),
+      api.authenticate((c) => c.req.param('stack') ?? '', true),
       async (c) => {
         const body = parseInput(DeployBody, readJson(c))
         const stack = c.req.param('stack')
         if (body.stack !== undefined && body.stack !== stack) {
           throw new Problem('stack_mismatch', `The path names the stack "${stack}", the body another one. Name it once.`)
+        }
+        const event = hookEvent(c)
+        if (event !== null && !isWorthADeploy(event, body, c.get('caller').refs)) {
+          authorize(c, 'deploy', stack, unknownStack)
+          return c.json({ ok: true, ignored: event })
         }
         return startJob(c, api, 'deploy', stack, body.host)
       },
@@ -97,22 +107,25 @@ async function findHost(
   stack: string,
   wanted: string | undefined,
 ): Promise<string> {
-  const unknown = () => new Problem('stack_not_found', 'No host has a stack of this name. GET /stacks lists those there are.')
-  if (!StackName.safeParse(stack).success) throw unknown()
-  authorize(c, action, stack, unknown)
+  if (!StackName.safeParse(stack).success) throw unknownStack()
+  authorize(c, action, stack, unknownStack)
   const hosts = await beforeDeadline(c, api.inventory.find(stack))
   const having = wanted === undefined ? hosts : hosts.filter(({ host }) => host === wanted)
   const [only, ...more] = having
   if (!only) {
     // Without Redis it is not known what stacks there are.
     if (api.redis.status !== 'ready') throw queueUnavailable()
-    throw unknown()
+    throw unknownStack()
   }
   if (more.length > 0) {
     const names = having.map(({ host }) => host)
     throw new Problem('stack_ambiguous', `Several hosts have this stack: ${names.join(', ')}. Pick one with ?host=.`, {}, { hosts: names })
   }
   return only.host
+}
+
+function unknownStack(): Problem {
+  return new Problem('stack_not_found', 'No host has a stack of this name. GET /stacks lists those there are.')
 }
 
 /** The body as JSON; an empty one is an empty object. */

@@ -3,14 +3,16 @@ import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
 import type { Job } from '@deployer/shared/job'
 import { jobStreamKey } from '@deployer/shared/job-stream'
 import type { AppEnv } from '../app-env.ts'
+import { OWNER } from '../keys/caller.ts'
 import { hasEnded } from '../jobs/to-job.ts'
 import type { ApiContext } from './context.ts'
 import { readJob } from './jobs.ts'
 
 /** Milliseconds without an event after which a comment is sent, so that proxies keep the connection. */
 const HEARTBEAT = 10_000
-/** Entries of the stream that are read at once. */
+/** Entries of the stream that are read at once, and characters that they should have together: of a reader who does not read, they stay here. */
 const BATCH = 500
+const BATCH_SIZE = 65_536
 
 /** Follows a job live. */
 export function eventRoutes(api: ApiContext) {
@@ -21,17 +23,26 @@ export function eventRoutes(api: ApiContext) {
       const { job } = await readJob(c, api, 'read')
       const last = c.req.header('Last-Event-ID') ?? ''
       const after = /^\d+-\d+$/.test(last) ? last : '0-0'
+      if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' })
+      const caller = c.get('caller')
+      api.held.hold('stream', caller === OWNER ? null : caller.key, c.env.outgoing)
       c.header('X-Accel-Buffering', 'no')
-      return streamSSE(c, (stream) => follow(api, job, after, stream))
+      return streamSSE(c, (stream) => follow(api, job, after, caller.expires ?? Infinity, stream))
     },
   )
 }
 
 /**
  * Sends what the worker has written since an entry, and what it writes, until the job has ended. The ids of the events are those of the stream's
- * entries, so that a reader who lost its connection goes on where it was. Any number of readers share the API's one subscription.
+ * entries, so that a reader who lost its connection goes on where it was: also one whose stream ended because the API stops, or its key did. Any number of readers share the API's one subscription.
  */
-async function follow(api: ApiContext, { job_id: jobId, state }: Job, from: string, stream: SSEStreamingApi): Promise<void> {
+async function follow(
+  api: ApiContext,
+  { job_id: jobId, state }: Job,
+  from: string,
+  expires: number,
+  stream: SSEStreamingApi,
+): Promise<void> {
   let after = from
   let wake: (() => void) | undefined
   let news = true
@@ -57,6 +68,7 @@ async function follow(api: ApiContext, { job_id: jobId, state }: Job, from: stri
   try {
     if (after === '0-0') await send(() => stream.writeSSE({ event: 'state', data: JSON.stringify({ state }) }))
     while (!stream.aborted) {
+      if (api.hub.stopped() || Date.now() >= expires) return
       news = false
       // Read before the stream: an end that comes after this look rings again.
       const ended = await api.store.read(jobId).then(
@@ -67,7 +79,7 @@ async function follow(api: ApiContext, { job_id: jobId, state }: Job, from: stri
       if (sent !== after) lastSent = Date.now()
       after = sent
       if (ended) break
-      if (!news) await pause(HEARTBEAT)
+      if (!news) await pause(Math.max(Math.min(HEARTBEAT, expires - Date.now()), 0))
       if (Date.now() - lastSent >= HEARTBEAT) await send(() => stream.write(': still here\n\n'))
     }
     const found = await api.store.read(jobId)
@@ -80,13 +92,18 @@ async function follow(api: ApiContext, { job_id: jobId, state }: Job, from: stri
 /** @returns The id of the last entry that was sent. */
 async function sendEntries(api: ApiContext, jobId: string, from: string, stream: SSEStreamingApi): Promise<string> {
   let after = from
+  let count = 16
   for (;;) {
-    const entries = await api.redis.xrange(jobStreamKey(jobId), `(${after}`, '+', 'COUNT', BATCH).catch(() => [])
+    const entries = await api.redis.xrange(jobStreamKey(jobId), `(${after}`, '+', 'COUNT', count).catch(() => [])
+    let size = 0
     for (const [id, fields] of entries) {
       const [, event = 'log', , data = '{}'] = fields
+      if (stream.aborted || api.hub.stopped()) return after
       await stream.writeSSE({ event, id, data })
       after = id
+      size += data.length
     }
-    if (entries.length < BATCH) return after
+    if (entries.length < count) return after
+    count = Math.max(1, Math.min(BATCH, Math.floor((BATCH_SIZE * count) / Math.max(size, 1))))
   }
 }

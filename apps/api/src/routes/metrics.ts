@@ -1,12 +1,13 @@
 import { Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
 import { bearerToken, isSameSecret } from '../gates/bearer-token.ts'
+import type { Limits } from '../gates/limits.ts'
 import type { DeployMetrics } from '../metrics/deploy-metrics.ts'
 import { Problem } from '../problem.ts'
 
 /** Metrics for whoever has the token: they name every stack. */
-export function metricsRoutes(metrics: DeployMetrics, token: string) {
-  return new Hono<AppEnv>().get('/metrics', async (c) => {
+export function metricsRoutes(metrics: DeployMetrics, token: string, open: Limits['open']) {
+  return new Hono<AppEnv>().get('/metrics', open, async (c) => {
     if (!isSameSecret(bearerToken(c.req.header('Authorization')) ?? '', token)) {
       throw new Problem('token_invalid', 'Send METRICS_TOKEN as "Authorization: Bearer …".', { 'WWW-Authenticate': 'Bearer' })
     }

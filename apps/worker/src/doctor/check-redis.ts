@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { connectRedis } from '@deployer/shared/connect-redis'
 import type { Finding } from '@deployer/shared/finding'
 import type { Logger } from '@deployer/shared/logger'
+import { UNTRUSTED_PROXIES_KEY } from '@deployer/shared/queue'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { onPath } from './check-host.ts'
 
@@ -43,6 +44,13 @@ export async function checkRedis(url: string, logger: Logger, say: Say): Promise
     checkVersion(field('redis_version'), say)
     checkPersistence(field('aof_enabled'), await appendFsync(redis), say)
     checkEviction(field('maxmemory_policy'), say)
+    for (const [peer, header] of Object.entries(await redis.hgetall(UNTRUSTED_PROXIES_KEY))) {
+      say({
+        level: 'hint',
+        what: `The API gets ${header} from ${peer}, and does not believe it: all callers behind it count as one`,
+        todo: 'If that is your proxy, name it in TRUSTED_PROXIES.',
+      })
+    }
   } catch (error) {
     say({
       level: 'mend',

@@ -1,10 +1,10 @@
 import type { Finding } from '@deployer/shared/finding'
-import { isSampleSecret } from '@deployer/shared/sample-secret'
+import { secretWeakness } from '@deployer/shared/secret-weakness'
 import { readSecretFile } from '@deployer/shared/read-secret-file'
 
-/** Characters below which a secret can be guessed from one request that was seen, and below which it is not as good as it could be. */
-const WEAK = 12
+/** Characters below which a secret is not as good as it could be, and different ones below which it is none. */
 const SHORT = 24
+const FEWEST_DIFFERENT = 6
 const HOW = 'Make one with: openssl rand -hex 32'
 
 /** Looks at the strength of the shared secret. In a worker's container there is none, which is as it should be. */
@@ -14,12 +14,14 @@ export function checkSecret(env: NodeJS.ProcessEnv, say: (finding: Finding) => v
     say({
       level: 'hint',
       what: 'DEPLOY_SECRET is not set here, so its strength was not looked at',
-      todo: 'The API needs it (or DEPLOY_KEYS_FILE); a worker does not.',
+      todo: 'The API needs it (or DEPLOY_KEYS_FILE), and does not start with a weak one; a worker does not need it.',
     })
-  } else if (isSampleSecret(secret) || !secret.trim()) {
-    say({ level: 'mend', what: 'DEPLOY_SECRET is empty or a sample from the documentation', todo: HOW })
-  } else if (secret.length < WEAK || new Set(secret).size < 6) {
-    say({ level: 'mend', what: `DEPLOY_SECRET is weak: ${secret.length} characters, ${new Set(secret).size} different ones`, todo: HOW })
+    return
+  }
+  const weakness = secretWeakness(secret)
+  if (weakness !== null) say({ level: 'mend', what: `DEPLOY_SECRET ${weakness}`, todo: HOW })
+  else if (new Set(secret).size < FEWEST_DIFFERENT) {
+    say({ level: 'mend', what: `DEPLOY_SECRET has ${new Set(secret).size} different characters`, todo: HOW })
   } else if (secret.length < SHORT) {
     say({ level: 'hint', what: `DEPLOY_SECRET has ${secret.length} characters; more are better`, todo: HOW })
   } else say({ level: 'ok', what: 'DEPLOY_SECRET is long enough', todo: '' })

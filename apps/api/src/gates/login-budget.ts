@@ -1,0 +1,40 @@
+import type { Redis } from 'ioredis'
+import { Problem } from '../problem.ts'
+import { limitKey } from './client-address.ts'
+import { createLimit } from './limit.ts'
+
+/** Wrong passwords that anybody may give in ten minutes. */
+const MOST = 30
+const WINDOW = 600
+
+/**
+ * Wrong passwords by address. Who has given too many is shut out, with the right one too: unlike a secret's signature, a password may be
+ * short enough to be guessed.
+ */
+export interface LoginBudget {
+  /** @throws {Problem} `rate_limited` for an address that has spent its budget. */
+  check(address: string): void
+  /** Counts a wrong one. */
+  count(address: string): Promise<void>
+}
+
+/** @param limited Whether anything is limited here. */
+export function createLoginBudget(redis: Redis, limited: boolean): LoginBudget {
+  const limit = createLimit(redis, 'logins', limited ? MOST : 0, WINDOW)
+  const blocked = new Map<string, number>()
+  return {
+    check(address) {
+      const seconds = Math.ceil(((blocked.get(limitKey(address)) ?? 0) - Date.now()) / 1000)
+      if (seconds <= 0) return
+      throw new Problem('rate_limited', `Too many wrong passwords from this address. Try again in ${seconds} s.`, {
+        'Retry-After': String(seconds),
+      })
+    },
+    async count(address) {
+      const state = await limit?.consume(limitKey(address))
+      if (!state || state.allowed) return
+      for (const [key, until] of blocked) if (until < Date.now()) blocked.delete(key)
+      blocked.set(limitKey(address), Date.now() + state.reset * 1000)
+    },
+  }
+}
