@@ -70,6 +70,23 @@ describe("the project's own docker-compose.yml", () => {
     }
   })
 
+  it('deploys a stack that uses what came after the Compose of Debian 13', async () => {
+    await publishImage(engine, image('newer'), 'v1')
+    // The override has no port of its own: with `!override` the one of compose.yaml is gone.
+    const override = `services:\n  web:\n    ports: !override []\n`
+    const stack = await world.addStack('newer', webFile(image('newer')), { 'compose.override.yaml': override })
+    await stack.compose('up', '-d')
+    const hook = `    post_start: [{ command: ["/bin/busybox", "touch", "/tmp/after-start"] }]\n`
+    stack.write('compose.yaml', webFile(image('newer'), hook)(1))
+    await publishImage(engine, image('newer'), 'v2')
+    const { client } = shipped ?? expect.fail('docker-compose.yml is not up')
+    expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+    const label = `label=com.docker.compose.project=${stack.name}`
+    const web = (await engine.docker('ps', '-q', '--filter', label)).trim()
+    await until('what post_start does', () => engine.docker('exec', web, '/bin/busybox', 'ls', '/tmp/after-start'))
+    expect(await engine.docker('port', web)).toBe('')
+  })
+
   it.each(['DEPLOY_SECRET', 'REDIS_API_PASSWORD', 'REDIS_WORKER_PASSWORD'])(
     'does not start without %s, and says how to set it',
     async (missing) => {
