@@ -1,8 +1,15 @@
 # Two stages: the first brings everything from Debian and the npm registry and picks what runs, the second has nothing else:
 # no shell, no package manager. What takes the room is said in ARCHITECTURE.md.
 FROM node:26-trixie-slim AS build
-RUN apt-get update \
- && apt-get install -y --no-install-recommends binutils ca-certificates docker-compose redis-server tini util-linux \
+# Debian 13 has Compose 2.26, which does not know post_start and !override. The next Debian's runs on 13 (it needs libc 2.34 or newer) and alone is
+# taken from there: everything else of that source is pinned below what is installed. When it has moved on, name its version here, and run the tests.
+# Its index may be old: it is signed, and the version is named, so the check of its age would do nothing but stop builds behind a slow mirror.
+ARG COMPOSE_VERSION=2.40.*
+RUN site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m 1 '/debian/*$') \
+ && echo "deb [check-valid-until=no signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site forky main" > /etc/apt/sources.list.d/forky.list \
+ && printf 'Package: *\nPin: release n=forky\nPin-Priority: 1\n' > /etc/apt/preferences.d/forky \
+ && apt-get update \
+ && apt-get install -y --no-install-recommends binutils ca-certificates "docker-compose=$COMPOSE_VERSION" redis-server tini util-linux \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml .pnpmfile.cjs ./

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync,
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { command } from './command.ts'
+import { debianMirror } from './debian-mirror.ts'
 import type { Engine } from './engine.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..')
@@ -19,7 +20,8 @@ export async function ensureBaseImages(engine: Engine): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'deployer-base-'))
   try {
     const root = join(folder, 'rootfs')
-    await command('debootstrap', ['--variant=minbase', '--include=ca-certificates', 'trixie', root, ...(await mirror())])
+    const mirror = await debianMirror()
+    await command('debootstrap', ['--variant=minbase', '--include=ca-certificates', 'trixie', root, ...(mirror ? [mirror] : [])])
     rmSync(join(root, 'var/cache/apt'), { recursive: true, force: true })
     if (missing.includes('redis:7')) await makeRedis(engine, root)
     if (missing.includes('node:26-trixie-slim')) await makeNode(engine, root)
@@ -40,13 +42,6 @@ async function pull(engine: Engine, reference: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-/** The mirror that the machine itself uses, where it can be told. */
-async function mirror(): Promise<string[]> {
-  const targets = await command('apt-get', ['indextargets', '--format', '$(SITE)', 'Created-By: Packages']).catch(() => '')
-  const site = targets.split('\n').find((line) => /\/debian\/?$/.test(line))
-  return site ? [site] : []
 }
 
 async function importRoot(engine: Engine, root: string, reference: string, changes: string[]): Promise<void> {

@@ -17,14 +17,17 @@ export interface LabEngine extends Engine {
   stop(): Promise<void>
 }
 
-const HOME = '/var/lib/deployer-lab'
+/** Set where a run is to be on an engine of its own, whatever answers here. */
+const ALONE = process.env['DEPLOYER_LAB']
+const HOME = ALONE ?? '/var/lib/deployer-lab'
 
 /**
  * The engine that answers already, used as it is; otherwise a private one, with a folder, socket and state of its own, that ends
- * with this process.
+ * with this process. With `DEPLOYER_LAB` always the private one of that folder.
  */
 export async function startEngine(): Promise<LabEngine> {
-  for (const dockerHost of [process.env['DOCKER_HOST'], 'unix:///var/run/docker.sock', `unix://${HOME}/docker.sock`]) {
+  const others = ALONE === undefined ? [process.env['DOCKER_HOST'], 'unix:///var/run/docker.sock'] : []
+  for (const dockerHost of [...others, `unix://${HOME}/docker.sock`]) {
     if (dockerHost && (await answers(dockerHost))) return { ...engineAt(dockerHost), own: false, stop: async () => undefined }
   }
   if (!existsSync('/usr/sbin/dockerd') && !existsSync('/usr/bin/dockerd')) {
@@ -32,12 +35,11 @@ export async function startEngine(): Promise<LabEngine> {
   }
   mkdirSync(HOME, { recursive: true, mode: 0o711 })
   const dockerHost = `unix://${join(HOME, 'docker.sock')}`
+  const network = ALONE === undefined ? '--default-address-pool base=172.20.0.0/14,size=24' : await ownNetwork()
   const child = startChild(
     'dockerd',
     // Each stack has a network; the engine's own pool has room for some thirty.
-    `-H ${dockerHost} --default-address-pool base=172.20.0.0/14,size=24 --data-root ${HOME}/data --exec-root ${HOME}/exec --pidfile ${HOME}/pid --log-level error`.split(
-      ' ',
-    ),
+    `-H ${dockerHost} ${network} --data-root ${HOME}/data --exec-root ${HOME}/exec --pidfile ${HOME}/pid --log-level error`.split(' '),
     { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
   )
   try {
@@ -49,6 +51,18 @@ export async function startEngine(): Promise<LabEngine> {
     throw new Error(`The private Docker Engine did not start:\n${child.output().slice(-2000)}`, { cause: error })
   }
   return { ...engineAt(dockerHost), own: true, stop: () => child.stop() }
+}
+
+/** Options for a bridge that another engine does not have: two would take each other's rules away. */
+async function ownNetwork(): Promise<string> {
+  const bridge = 'deployer-lab'
+  const ip = (...args: string[]) => command('ip', args, { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` })
+  if (!existsSync(`/sys/class/net/${bridge}`)) {
+    await ip('link', 'add', bridge, 'type', 'bridge')
+    await ip('address', 'add', '10.213.0.1/24', 'dev', bridge)
+    await ip('link', 'set', bridge, 'up')
+  }
+  return `--bridge ${bridge} --default-address-pool base=10.214.0.0/16,size=24`
 }
 
 /** The engine behind an address. */

@@ -1,8 +1,9 @@
-// `npm test`: every check and every test, with one line at the end that counts them.
+// `npm test`: every check and every test, with one line at the end that counts them. With `--newest`, on the newest engine and compose that Debian has.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fetchNewestPair } from '../lab/newest-pair.ts'
 
 const root = join(import.meta.dirname, '..')
 const bin = (name: string) => join(root, 'node_modules/.bin', name)
@@ -25,11 +26,11 @@ function check(what: string, program: string, args: string[]): void {
   process.stdout.write(` ${ok ? '✓' : '✗'} ${what} (${program})\n${ok ? '' : `${run.stdout}${run.stderr}\n`}`)
 }
 
-function runTests(filters: string[]): void {
+function runTests(filters: string[], env: Record<string, string>): void {
   const folder = mkdtempSync(join(tmpdir(), 'deployer-test-'))
   const report = join(folder, 'report.json')
   const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters]
-  const run = spawnSync(bin('vitest'), args, { cwd: root, stdio: 'inherit' })
+  const run = spawnSync(bin('vitest'), args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
   const counts = JSON.parse(readFileSync(report, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number }
   rmSync(folder, { recursive: true })
   passed += counts.numPassedTests
@@ -38,8 +39,10 @@ function runTests(filters: string[]): void {
   if (run.status !== 0 && failed === 0) failed++
 }
 
-const filters = process.argv.slice(2)
+const args = process.argv.slice(2)
+const newest = args.includes('--newest')
+const filters = args.filter((arg) => arg !== '--newest')
 if (filters.length === 0) for (const [what, program, args] of CHECKS) check(what, program, args)
-runTests(filters)
+runTests(filters, newest ? await fetchNewestPair() : {})
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 process.exit(failed === 0 ? 0 : 1)

@@ -23,6 +23,7 @@ const NEEDS = {
     debian: ['docker.io/trixie', 'docker-cli/trixie', 'iptables'],
     otherwise: 'Docker Engine 24 or newer, running (https://docs.docker.com/engine/install/)',
   },
+  ip: { met: () => onPath('ip'), debian: ['iproute2'], otherwise: 'ip (iproute2)' },
   docker: {
     met: () => onPath('docker'),
     debian: ['docker-cli/trixie'],
@@ -60,7 +61,7 @@ const NEEDED_BY = {
   start: ['engine', 'compose', 'setpriv'],
   worker: ['engine', 'compose', 'setpriv'],
   demo: LAB,
-  test: [...LAB, 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq', 'chromium', 'webhook', 'promtool', 'nginx', 'caddy'],
+  test: [...LAB, 'ip', 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq', 'chromium', 'webhook', 'promtool', 'nginx', 'caddy'],
   chaos: LAB,
   bench: [...LAB, 'webhook', 'debootstrap'],
 }

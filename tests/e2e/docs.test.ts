@@ -90,7 +90,8 @@ beforeAll(async () => {
   await buildDeployerImage(engine)
 }, 400_000)
 afterAll(async () => {
-  const env = { DOCKER_HOST: engine.dockerHost, COMPOSE_PROJECT_NAME: project, DEPLOY_SECRET: 'for-compose-down-only' }
+  const secrets = { DEPLOY_SECRET: 'x', REDIS_API_PASSWORD: 'x', REDIS_WORKER_PASSWORD: 'x' }
+  const env = { DOCKER_HOST: engine.dockerHost, COMPOSE_PROJECT_NAME: project, ...secrets }
   await command('docker', ['compose', 'down', '-v', '-t', '5'], env, copy).catch(() => undefined)
   await engine.docker('rm', '-f', '-v', project).catch(() => undefined)
   await engine.docker('volume', 'rm', `${project}-data`).catch(() => undefined)

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createClient } from '../../lab/client.ts'
@@ -7,6 +7,7 @@ import { buildDeployerImage, DEPLOYER_IMAGE } from '../../lab/deployer-image.ts'
 import { freePort } from '../../lab/free-port.ts'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../lab/sample-image.ts'
+import { startShipped, type Shipped } from '../../lab/shipped.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
 import { engine, registry, useWorld } from '../support.ts'
@@ -19,45 +20,21 @@ const socket = engine.dockerHost.replace('unix://', '')
 beforeAll(() => buildDeployerImage(engine), 400_000)
 
 describe("the project's own docker-compose.yml", () => {
-  const project = `deployer-${world.settings['WORKER_NAME']}`
-  const envFile = join(world.root, '.env')
-  const compose = (...args: string[]) =>
-    command('docker', ['compose', '-p', project, '--env-file', envFile, ...args], { DOCKER_HOST: engine.dockerHost }, repository)
-  const inspect = async (service: string) => {
-    const id = (await compose('ps', '-q', service)).trim()
-    return JSON.parse(await engine.docker('inspect', id))[0]
-  }
-  afterAll(() => compose('down', '-v', '-t', '5').catch(() => undefined))
+  let shipped: Shipped | undefined
+  afterAll(() => shipped?.close())
 
   it('deploys a stack, with the hardening in force', async () => {
-    const port = await freePort()
-    mkdirSync(world.root, { recursive: true })
-    const settings = {
-      DEPLOY_SECRET: world.secret,
-      STACKS_ROOT: world.root,
-      DOCKER_SOCKET: socket,
-      PORT: String(port),
-      WORKER_NAME: 'prod',
-      RATE_LIMIT_PER_MIN: '0',
-    }
-    writeFileSync(
-      envFile,
-      Object.entries(settings)
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join(''),
-    )
     await publishImage(engine, image('prod'), 'v1')
     const stack = await world.addStack('prod', webFile(image('prod'), '    volumes: ["./data:/data"]\n'))
     await stack.compose('up', '-d')
-    await compose('up', '-d', '--wait')
-    const client = createClient(`http://127.0.0.1:${port}`, world.secret)
-    await until('readiness', async () => (await client.raw('GET', '/ready')).status === 200)
+    shipped = await startShipped(engine, world, { WORKER_NAME: 'prod' })
+    const { client, compose } = shipped
     await publishImage(engine, image('prod'), 'v2')
     const answer = await deployAndWait(client, stack.name)
     expect(answer.body).toMatchObject({ ok: true, host: 'prod', changes: [{ service: 'web' }] })
     await untilPage(stack, 'v2')
 
-    const [redis, api, worker] = await Promise.all(['redis', 'api', 'worker'].map(inspect))
+    const [redis, api, worker] = await Promise.all((['redis', 'api', 'worker'] as const).map(shipped.inspect))
     for (const container of [redis, api, worker]) {
       expect(container.HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'] })
       expect(container.HostConfig.RestartPolicy.Name).toBe('unless-stopped')
@@ -77,14 +54,55 @@ describe("the project's own docker-compose.yml", () => {
       console.log(JSON.stringify({ uid: process.getuid(), caps: /CapEff:\\s*(\\S+)/.exec(s)[1], nnp: /NoNewPrivs:\\s*(\\d)/.exec(s)[1], socket: fs.existsSync('/var/run/docker.sock'), stacks: fs.existsSync(${JSON.stringify(world.root)}), write }))`
     const seen = JSON.parse(await compose('exec', '-T', 'api', 'node', '-e', inside))
     expect(seen).toEqual({ uid: 65532, caps: '0000000000000000', nnp: '1', socket: false, stacks: false, write: 'EROFS' })
-    // Who has no password can do nothing but ping; the API's user has no administration.
-    const redisCli = (...args: string[]) => compose('exec', '-T', 'redis', 'redis-cli', ...args)
-    expect(await redisCli('ping')).toBe('PONG\n')
-    expect(await redisCli('keys', '*')).toContain('NOPERM')
+    // What a worker keeps is for nobody else to read, and is there for the next container.
+    const kept = `const fs = require('fs'); fs.writeFileSync('/data/kept', 'x', { mode: 0o600 }); console.log((fs.statSync('/data/kept').mode & 0o777).toString(8))`
+    expect(await compose('exec', '-T', 'worker', 'node', '-e', kept)).toBe('600\n')
+    await compose('up', '-d', '--wait', '--force-recreate', '--no-deps', 'worker')
+    expect(await compose('exec', '-T', 'worker', 'node', '-p', `fs.readFileSync('/data/kept', 'utf8')`)).toBe('x\n')
+    // Who has no password can do nothing, the health check's user ping, and the API's has no administration.
+    const redisCli = (...args: string[]) => compose('exec', '-T', 'redis', 'redis-cli', '--no-auth-warning', ...args)
+    for (const command of [['ping'], ['keys', '*'], ['auth', 'default', '']]) expect(await redisCli(...command)).toMatch(/NOAUTH|WRONGPASS/)
+    const health = ['--user', 'health', '--pass', 'any']
+    expect(await redisCli(...health, 'ping')).toBe('PONG\n')
+    expect(await redisCli(...health, 'keys', '*')).toContain('NOPERM')
     for (const command of [['config', 'get', 'dir'], ['flushall'], ['acl', 'list'], ['get', 'other:key']]) {
-      expect(await redisCli('--user', 'api', '--pass', 'deployer-api', '--no-auth-warning', ...command)).toContain('NOPERM')
+      expect(await redisCli('--user', 'api', '--pass', shipped.settings['REDIS_API_PASSWORD'] ?? '', ...command)).toContain('NOPERM')
     }
   })
+
+  it('deploys a stack that uses what came after the Compose of Debian 13', async () => {
+    await publishImage(engine, image('newer'), 'v1')
+    // The override has no port of its own: with `!override` the one of compose.yaml is gone.
+    const override = `services:\n  web:\n    ports: !override []\n`
+    const stack = await world.addStack('newer', webFile(image('newer')), { 'compose.override.yaml': override })
+    await stack.compose('up', '-d')
+    const hook = `    post_start: [{ command: ["/bin/busybox", "touch", "/tmp/after-start"] }]\n`
+    stack.write('compose.yaml', webFile(image('newer'), hook)(1))
+    await publishImage(engine, image('newer'), 'v2')
+    const { client } = shipped ?? expect.fail('docker-compose.yml is not up')
+    expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+    const label = `label=com.docker.compose.project=${stack.name}`
+    const web = (await engine.docker('ps', '-q', '--filter', label)).trim()
+    await until('what post_start does', () => engine.docker('exec', web, '/bin/busybox', 'ls', '/tmp/after-start'))
+    expect(await engine.docker('port', web)).toBe('')
+  })
+
+  it.each(['DEPLOY_SECRET', 'REDIS_API_PASSWORD', 'REDIS_WORKER_PASSWORD'])(
+    'does not start without %s, and says how to set it',
+    async (missing) => {
+      const envFile = join(world.root, `.without-${missing}`)
+      const example = readFileSync(join(repository, '.env.example'), 'utf8')
+      const filled = example.replaceAll(/^(\w+)=$/gm, (line, name) => (name === missing ? line : `${line}0123456789abcdef`))
+      writeFileSync(envFile, filled)
+      const config = command(
+        'docker',
+        ['compose', '--env-file', envFile, 'config', '--quiet'],
+        { DOCKER_HOST: engine.dockerHost },
+        repository,
+      )
+      await expect(config).rejects.toThrow(new RegExp(`${missing} is missing a value: set it in .env.*openssl rand -hex 32`))
+    },
+  )
 })
 
 describe('the image', () => {

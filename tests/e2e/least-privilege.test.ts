@@ -72,9 +72,9 @@ describe('a worker behind the documented socket proxy', () => {
 
   it('has a compose file that fits the one of production', async () => {
     const files = ['-f', 'docker-compose.yml', '-f', 'docs/examples/docker-compose.socket-proxy.yml']
-    const env = { DEPLOY_SECRET: world.secret, DOCKER_HOST: engine.dockerHost }
+    const env = { DEPLOY_SECRET: world.secret, REDIS_API_PASSWORD: 'a', REDIS_WORKER_PASSWORD: 'b', DOCKER_HOST: engine.dockerHost }
     const { services } = JSON.parse(await command('docker', ['compose', ...files, 'config', '--format', 'json'], env, repository))
-    expect(services.worker.volumes.map(({ target }: any) => target)).toEqual(['/opt/stacks'])
+    expect(services.worker.volumes.map(({ target }: any) => target)).toEqual(['/opt/stacks', '/data'])
     expect(services.worker.environment.DOCKER_HOST).toBe('tcp://socket-proxy:2375')
     expect(Object.keys(services['socket-proxy'].networks)).toEqual(['socket'])
     expect(Object.keys(services.api.networks)).not.toContain('socket')
