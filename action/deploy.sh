@@ -171,6 +171,15 @@ print_steps() {
   seen=$count
 }
 
+# Whether the job was held to what this step expects, or to what somebody who came later expects of the same service.
+check_expected() {
+  local missing
+  missing=$(jq -r --argjson sent "$expected" '(.expect // {}) as $held | [$sent | keys[] | select($held[.] == null)] | join(", ")' <<<"$job")
+  [ -z "$missing" ] || fail 1 "$stack: the job did not expect a digest of $missing: is Deployer older than this action?"
+  jq -r --argjson sent "$expected" '.expect // {} | to_entries[] | select($sent[.key] != null and $sent[.key] != .value) |
+    "\(.key): a later request expects \(.value)"' <<<"$job"
+}
+
 refused() { fail 3 "$status $(field .code): $(field .detail)"; }
 
 write_outputs() {
@@ -186,8 +195,8 @@ write_summary() {
     (if .message then "\(.message)\n" else empty end),
     "| step | | time |\n| --- | --- | ---: |",
     (.steps[] | "| \(.name) | \(if .ok then "✅" else "❌" end) | \(.duration_ms) ms |"),
-    (if (.changes | length) > 0 then "\n| service | image | from | to |\n| --- | --- | --- | --- |" else empty end),
-    (.changes[] | "| \(.service) | `\(.image)` | `\((.from // "new")[0:19])` | `\(.to[0:19])` |"),
+    (if (.changes | length) > 0 then "\n| service | image | why | from | to |\n| --- | --- | --- | --- | --- |" else empty end),
+    (.changes[] | "| \(.service) | `\(.image)` | \(.why // "-") | `\((.from_digest // .from // "new")[0:19])` | `\((.to_digest // .to // "removed")[0:19])` |"),
     (.steps[] | select(.ok | not) | "\n<details><summary>\(.name)</summary>\n\n```\n\(.tail | gsub("```"; "ʼʼʼ"))\n```\n</details>")
   ' <<<"$job" >>"$GITHUB_STEP_SUMMARY"
 }
@@ -214,14 +223,20 @@ main() {
   write_summary
   answer=$job
   case $(jq -r .ok <<<"$job") in
-    true) echo "$stack is deployed" ;;
+    true)
+      check_expected
+      echo "$stack is deployed"
+      ;;
     false)
       case $(field .code) in
         step_failed | rollback_failed | canceled) fail 1 "$stack: $(field .message)" ;;
         *) fail 3 "$stack: $(field .code): $(field .message)" ;;
       esac
       ;;
-    *) [ "$wait" = none ] || fail 5 "$stack is still being deployed; it goes on: job $id" ;;
+    *)
+      [ "$wait" = none ] || fail 5 "$stack is still being deployed; it goes on: job $id"
+      check_expected
+      ;;
   esac
 }
 

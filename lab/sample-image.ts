@@ -14,12 +14,21 @@ export type Behavior =
   | 'idle'
   /** Ends with code 0. */
   | 'one-shot'
+  /** Says how it is used and ends with code 0, as many servers do that do not know one of their options. */
+  | 'usage'
+  /** Serves, and ends with code 1 after three seconds. */
+  | 'die-later'
+  /** Serves after eight seconds. */
+  | 'serve-late'
 
 const COMMANDS: Record<Behavior, string[]> = {
   serve: ['/bin/busybox', 'httpd', '-f', '-p', '8080', '-h', '/www'],
   crash: ['/bin/busybox', 'sh', '-c', 'echo this version cannot start; exit 1'],
   idle: ['/bin/busybox', 'sleep', '1000000'],
   'one-shot': ['/bin/busybox', 'true'],
+  usage: ['/bin/busybox', 'sh', '-c', 'echo "usage: server [--port N]"'],
+  'die-later': ['/bin/busybox', 'sh', '-c', 'httpd -p 8080 -h /www; sleep 3; exit 1'],
+  'serve-late': ['/bin/busybox', 'sh', '-c', 'sleep 8; exec httpd -f -p 8080 -h /www'],
 }
 
 /**

@@ -31,7 +31,7 @@ export async function startService(
   const ended = () => child.process.exitCode !== null
   // Not by its log, which LOG_LEVEL may have silenced.
   const health = () => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok)
-  await until(`${role} to start`, () => ended() || (role === 'worker' ? child.output().includes('"worker_started"') : health()))
+  await until(`${role} to start`, () => ended() || (role === 'worker' ? child.output().includes('"worker_started"') : health()), 90)
   if (ended()) throw new Error(`${role} ended with ${child.process.exitCode}: ${child.output()}`)
   const client = createClient(`http://127.0.0.1:${port}`, settings['DEPLOY_SECRET'] ?? '')
   if (role === 'all') await until('readiness', async () => (await fetch(`${client.url}/ready`)).ok)

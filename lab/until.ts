@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
  * @param look Gives the thing as soon as it is there, and a falsy value (or rejects) before.
  * @param seconds After this, waiting ends with an error that names what was waited for.
  */
-export async function until<T>(what: string, look: () => Promise<T> | T, seconds = 30): Promise<NonNullable<T>> {
+export async function until<T>(what: string, look: () => Promise<T> | T, seconds = 60): Promise<NonNullable<T>> {
   const deadline = Date.now() + seconds * 1000
   let last: unknown
   for (let pause = 5; Date.now() < deadline; pause = Math.min(2 * pause, 200)) {

@@ -16,12 +16,16 @@ export interface LabStack {
   /** The address at which its service `web` answers, where it has a port. */
   url: string
   write(path: string, text: string): void
+  /** Writes its compose file anew. */
+  rewrite(composeFile: (port: number) => string): void
   /** `docker compose …` in its folder, as an operator would. */
   compose(...args: string[]): Promise<string>
   /** What its service `web` answers now. */
   page(): Promise<string>
   /** Ids of its containers, stopped ones included. */
   containers(): Promise<string[]>
+  /** Ids of a service's containers, stopped ones included, whether its file has that service or not. */
+  idsOf(service: string): Promise<string[]>
 }
 
 /** A stacks folder with stacks, and what is started for them; all of it ends with `close`. */
@@ -54,6 +58,8 @@ export function createWorld(engine: Engine): World {
     RATE_LIMIT_PER_MIN: '0',
     READ_RATE_LIMIT_PER_MIN: '0',
     WORKER_NAME: `lab-${suffix}`,
+    STEADY_TIME: '1',
+    MIN_FREE_DISK: '0',
   }
   return {
     root,
@@ -71,7 +77,21 @@ export function createWorld(engine: Engine): World {
       const url = `http://127.0.0.1:${port}`
       const page = async () => (await fetch(url, { headers: { connection: 'close' } })).text()
       const containers = async () => (await compose('ps', '-aq')).split('\n').filter(Boolean)
-      const stack = { name, dir, url, write, compose, page, containers }
+      const rewrite = (file: (port: number) => string) => write('compose.yaml', file(port))
+      const idsOf = async (service: string) => {
+        const format = '{{.ID}} {{.Label "com.docker.compose.project.working_dir"}}'
+        const list = await engine.docker(
+          'ps',
+          '-a',
+          '--no-trunc',
+          '--filter',
+          `label=com.docker.compose.service=${service}`,
+          '--format',
+          format,
+        )
+        return list.split('\n').flatMap((line) => (`${line}/`.includes(` ${dir}/`) ? [line.slice(0, 64)] : []))
+      }
+      const stack = { name, dir, url, write, rewrite, compose, page, containers, idsOf }
       write('compose.yaml', composeFile(port))
       for (const [path, text] of Object.entries(files)) write(path, text)
       stacks.push(stack)

@@ -83,20 +83,18 @@ describe('Bull Board in Chromium', () => {
     // The job's own buttons are icons, the first of them the one to retry.
     await page.locator(`xpath=(//*[contains(text(), "${failed.job_id}")]/following::button)[1]`).click()
     const confirm = page.getByRole('button', { name: /^confirm$/i })
-    await Promise.race([
-      confirm.click({ timeout: 10_000 }),
-      until('the retry', async () => (await readJob(failed.job_id)).ok !== false),
-    ]).catch(() => undefined)
-    await until('the job to succeed', async () => (await readJob(failed.job_id)).ok)
+    const newest = async () => (await client.plain('GET', `/jobs?stack=${stack.name}&limit=1`, 'jobs')).body.jobs[0]
+    const asked = async () => (await newest()).job_id !== failed.job_id
+    await Promise.race([confirm.click({ timeout: 10_000 }), until('the retry', asked)]).catch(() => undefined)
+    await until('the new job to succeed', async () => (await asked()) && (await newest()).ok)
+    const again = await newest()
+    expect(again).toMatchObject({ source: 'retry', by: 'dashboard:admin' })
+    expect((await client.plain('GET', `/jobs/${failed.job_id}`, failed.job_id)).body).toMatchObject({ ok: false, code: 'step_failed' })
     await page.goto(`${page.url().split('?')[0]}?status=completed`)
-    await page.getByText(failed.job_id).first().waitFor()
+    await page.getByText(again.job_id).first().waitFor()
     expect(problems).toEqual([])
   })
 })
-
-async function readJob(id: string): Promise<any> {
-  return (await client.plain('GET', `/jobs/${id}`, id)).body
-}
 
 describe('the page of the API in Chromium', () => {
   it('shows the operations, from nowhere but here', async () => {
@@ -105,7 +103,7 @@ describe('the page of the API in Chromium', () => {
       const asked: string[] = []
       page.on('request', (request) => asked.push(request.url()))
       await page.goto(`${address}/docs`)
-      await page.getByText('Bring the images of the deploy before back').first().waitFor()
+      await page.getByText('Make a former release run').first().waitFor()
       await page.screenshot({ path: process.env['DOCS_PICTURE'] ?? join(pictures, 'docs.png') })
       expect(asked.filter((url) => !url.startsWith(address) && !/^(data|blob):/.test(url))).toEqual([])
       expect(problems).toEqual([])

@@ -51,11 +51,14 @@ describe('the dashboard', () => {
     const retry = `${path}/${failed.body.job_id}/retry`
     expect((await open.raw('PUT', retry, { ...login, 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403)
     expect((await open.raw('PUT', retry, { ...login, Origin: 'https://evil.example' })).status).toBe(403)
-    const before = (await open.plain('GET', `/jobs/${failed.body.job_id}`, failed.body.job_id)).body
+    const read = async () => (await open.plain('GET', `/jobs/${failed.body.job_id}`, failed.body.job_id)).body
+    const before = await read()
     expect((await open.raw('PUT', retry, { ...login, 'Sec-Fetch-Site': 'same-origin' })).status).toBe(204)
-    await until('the retry to have ended', async () => {
-      const { body } = await open.plain('GET', `/jobs/${failed.body.job_id}`, failed.body.job_id)
-      return body.ok === false && body.started_at > before.started_at
+    const again = await until('the retry to have ended', async () => {
+      const [newest] = (await open.plain('GET', `/jobs?stack=${stack.name}&limit=1`, 'jobs')).body.jobs
+      return newest.job_id !== failed.body.job_id && newest.ok === false && newest
     })
+    expect(again).toMatchObject({ code: 'not_running', source: 'retry', by: 'dashboard:operator' })
+    expect(await read()).toEqual(before)
   })
 })

@@ -67,7 +67,7 @@ describe('a deploy', () => {
     const answer = await client.plain('POST', '/deploy?wait=true', '', { stack: stack.name })
     expect(answer.status).toBe(200)
     expect(answer.body).toMatchObject({ ok: true, state: 'succeeded', changes: [] })
-    expect(answer.body.steps.map((step: any) => step.name)).toEqual(['status', 'config', 'pull', 'up'])
+    expect(answer.body.steps.map((step: any) => step.name)).toEqual(['status', 'config', 'pull', 'up', 'verify'])
     expect(await stack.containers()).toEqual(before)
   })
 
@@ -141,7 +141,7 @@ describe('a deploy', () => {
     const failed = await deploy(stack.name)
     expect(failed.status).toBe(500)
     expect(failed.body).toMatchObject({ code: 'step_failed', rolled_back: true, changes: [] })
-    expect(failed.body.message).toMatch(/^verify failed, web/)
+    expect(failed.body.message).toMatch(/^verify failed: web/)
     expect(failed.body.steps.map((step: any) => [step.name, step.ok])).toEqual([
       ['status', true],
       ['config', true],

@@ -42,9 +42,9 @@ ${common}    command: [api]
     environment: { REDIS_URL: "redis://redis:6379", DEPLOY_SECRET: "${world.secret}", RATE_LIMIT_PER_MIN: "0" }
   worker:
 ${common}    command: [worker]
-    environment: { REDIS_URL: "redis://redis:6379", STACKS_ROOT: "${world.root}", WORKER_NAME: self }
-    volumes: ["${socket}:/var/run/docker.sock", "${world.root}:${world.root}"]
-volumes: { redis: {} }
+    environment: { REDIS_URL: "redis://redis:6379", STACKS_ROOT: "${world.root}", WORKER_NAME: self, STEADY_TIME: "1" }
+    volumes: ["${socket}:/var/run/docker.sock", "${world.root}:${world.root}", "data:/data"]
+volumes: { redis: {}, data: {} }
 `,
     )
     await stack.compose('up', '-d')
@@ -75,9 +75,10 @@ volumes: { redis: {} }
     const redisBefore = (await stack.compose('ps', '-q', 'redis')).trim()
     const good = await end(await accept())
     expect(good, JSON.stringify(good)).toMatchObject({ state: 'succeeded', ok: true, rolled_back: false, host: 'self' })
-    expect(good.changes).toEqual([
-      { service: 'api', image, from: first, to: second },
-      { service: 'worker', image, from: first, to: second },
+    expect(good.changes).toMatchObject([
+      { service: 'api', image, why: 'image', from: first, to: second },
+      { service: 'redis', why: 'definition' },
+      { service: 'worker', image, why: 'image', from: first, to: second },
     ])
     expect(good.steps.map((step: any) => [step.name, step.ok])).toEqual([
       ['status', true],

@@ -7,6 +7,8 @@ export interface Terminal {
   say(line: string): void
   /** Standard output. */
   print(text: string): void
+  /** The same in red, where standard output shows colours. */
+  printRed(text: string): void
   warn(line: string): void
   /** Whether progress can be drawn. */
   interactive: boolean

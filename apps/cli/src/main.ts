@@ -1,10 +1,14 @@
 import tab from '@bomb.sh/tab/commander'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { styleText } from 'node:util'
+import { Expect } from '@deployer/shared/expect'
 import { printable } from '@deployer/shared/printable'
 import { version } from '@deployer/shared/version'
 import { createApiClient } from './api-client.ts'
 import { showFindings, type Doctor } from './commands/doctor.ts'
 import { cancelJob, listJobs, listStacks, showJob, showLogs } from './commands/read.ts'
+import { showPlan } from './commands/plan.ts'
+import { listReleases } from './commands/releases.ts'
 import { signRequest } from './commands/sign.ts'
 import { startJob, type StartOptions } from './commands/start-job.ts'
 import { readConnection, readCredentials, type Terminal } from './context.ts'
@@ -25,7 +29,9 @@ Examples:
   deployer deploy media                deploy, with live steps
   deployer deploy media --detach       only start it, print the job's id
   deployer logs <id> -f                what compose says, as it says it
-  deployer rollback media              back to the images of the deploy before
+  deployer plan media                  what a deploy would do
+  deployer releases media              what has run, the newest first
+  deployer rollback media --to 7       back to one of them; without --to, to the one before
   deployer doctor                      what is wrong on this host, and what to do
   source <(deployer completion bash)   completion; also zsh, fish, powershell`
 
@@ -53,11 +59,13 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, doctor: Doctor
 
   for (const [action, description] of [
     ['deploy', 'deploy a stack: status, config, pull, up, verify'],
-    ['rollback', 'bring the images of the deploy before back'],
+    ['rollback', 'make the release before run again, or another one'],
   ] as const) {
-    program
-      .command(`${action} <stack>`)
-      .description(description)
+    const command = program.command(`${action} <stack>`).description(description)
+    if (action === 'deploy') {
+      command.option('--expect <service=digest>', 'the digest that a service must get, service=sha256:…; may be given again', parseExpect)
+    } else command.option('--to <number>', 'the number of a release: deployer releases <stack>', parseRelease)
+    command
       .addOption(new Option('--follow', 'show each step as it happens (the default)').conflicts(['wait', 'detach']))
       .addOption(new Option('--wait', 'say nothing until the end').conflicts('detach'))
       .option('--detach', "only start it, and print the job's id")
@@ -68,6 +76,24 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, doctor: Doctor
         exitCode = await startJob(action, stack, options, api(), terminal)
       })
   }
+  program
+    .command('plan <stack>')
+    .description('what a deploy would do, service by service; changes nothing')
+    .addHelpText('after', '\nExit code 3: the deploy would be refused.')
+    .option('--host <name>', 'the host, where several have the stack')
+    .addOption(seconds())
+    .addOption(jsonOption())
+    .action(async (stack: string, options: StartOptions) => {
+      exitCode = await showPlan(stack, options, api(), terminal)
+    })
+  program
+    .command('releases <stack>')
+    .description('the kept releases of a stack, the newest first')
+    .option('--host <name>', 'the host, where several have the stack')
+    .addOption(jsonOption())
+    .action(async (stack: string, options: { host?: string; json?: boolean }) => {
+      exitCode = await listReleases(stack, options, api(), terminal)
+    })
   program
     .command('job <id>')
     .description('a job with its steps; the exit code tells how it ended')
@@ -148,6 +174,7 @@ function createTerminal(json: boolean): Terminal {
     print: line(process.stdout),
     say: line(json ? process.stderr : process.stdout),
     warn: line(process.stderr),
+    printRed: (text) => void process.stdout.write(`${styleText('red', printable(text), { stream: process.stdout })}\n`),
     // A terminal without a width cannot be drawn on.
     interactive: process.stderr.isTTY && process.stderr.columns > 0 && !json,
   }
@@ -157,4 +184,17 @@ function parseSeconds(text: string): number {
   const value = Number(text)
   if (!/^\d{1,6}$/.test(text) || value < 1) throw new InvalidArgumentError('It must be a number of seconds.')
   return value
+}
+
+function parseRelease(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be the number of a release.')
+  return Number(text)
+}
+
+/** @param before Those that were given before it. */
+function parseExpect(text: string, before: Expect = {}): Expect {
+  const [service = '', digest = ''] = text.split(/=(.*)/s)
+  const expected = Expect.safeParse({ [service]: digest })
+  if (!expected.success) throw new InvalidArgumentError('It must be service=sha256:… with 64 hex digits.')
+  return { ...before, ...expected.data }
 }

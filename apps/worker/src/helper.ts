@@ -1,49 +1,42 @@
 import { createLogger } from '@deployer/shared/logger'
 import type { Settings } from '@deployer/shared/settings'
 import { untraced } from '@deployer/shared/telemetry'
+import { createPatientEngine } from './adapters/patient-engine.ts'
+import { machineClock } from './clock.ts'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, lockSettings } from './deploy-limits.ts'
+import { createFileStore, journalFolder } from './journal/file-store.ts'
 import { createLockStack } from './lock/stack-lock.ts'
-import { deploy } from './pipeline/deploy.ts'
-import { outcomeOf } from './pipeline/outcome-of.ts'
+import { finish } from './pipeline/finish.ts'
 import { reportRun } from './pipeline/report-run.ts'
-import { formatResult, HelperTask, TASK_VARIABLE } from './self/helper-task.ts'
-import { locateStack } from './stacks/locate-stack.ts'
+import { NAME_VARIABLE, STACK_VARIABLE } from './self/helper.ts'
+import { openStack } from './stacks/open-stack.ts'
 
 /**
- * Does one job from a container of its own, and prints its result: started by a worker for the stack that the worker is part of.
+ * Finishes what is open in a stack's journal from a container of its own, and removes that: started by a worker for the stack that the worker is
+ * part of. When it has died it is started again, and goes on.
  *
  * @returns Nothing to stop: the process ends by itself.
  */
 export async function start(settings: Settings, env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
-  const task = HelperTask.parse(JSON.parse(env[TASK_VARIABLE] ?? '{}'))
-  const logger = createLogger(settings.LOG_LEVEL, 'helper', [])
-  const { engine, compose, root } = await connectEngine(settings, env, untraced)
+  const stack = env[STACK_VARIABLE] ?? ''
+  const logger = createLogger(settings.LOG_LEVEL, 'helper', []).child({ stack })
+  const { engine: impatient, compose, root } = await connectEngine(settings, env, untraced)
+  const clock = machineClock
+  const engine = createPatientEngine(impatient, clock)
   const never = new AbortController().signal
-  const nowhere = { save: () => undefined, event: () => undefined, trace: untraced }
-  const reporter = reportRun(nowhere, logger.child({ stack: task.stack }), never, [], task.former)
-  let end: Parameters<typeof reporter.end>[0]
-  try {
-    const paths = locateStack(root, task.stack)
-    const lock = await createLockStack(lockSettings(settings, env))(paths, never, (line) => logger.warn({ event: 'stack_locked' }, line))
-    end = await deploy({
-      action: task.action,
-      paths,
-      lockFd: lock.fd,
-      engine,
-      compose,
-      limits: deployLimits(settings),
-      steps: reporter,
-      hide: reporter.hide,
-      former: task.former,
-      enterApplying: async () => undefined,
-      ownContainer: null,
-      handOver: null,
-    })
-    await lock.release()
-  } catch (error) {
-    end = outcomeOf(error)
+  const lockStack = createLockStack(lockSettings(settings, env))
+  const journalStore = (name: string) => createFileStore(journalFolder(settings.DATA_DIR, name))
+  const host = { engine, compose, clock, root, lockStack, limits: deployLimits(settings), journalStore, logger }
+  const opened = await openStack(host, stack, never, (line) => logger.info({ event: 'waiting' }, line))
+  const { open } = opened.journal.file
+  if (open) {
+    const nowhere = { save: () => undefined, event: () => undefined, trace: untraced }
+    const reporter = reportRun(nowhere, logger.child({ job_id: open.jobId }), clock, never, [], open.report)
+    const { state, code } = await finish(opened.tools(reporter), reporter, opened.journal)
+    logger.info({ event: 'helper_finished', state, code }, 'the stack is updated')
   }
-  process.stdout.write(formatResult(reporter.end(end)))
+  await opened.release()
+  await engine.removeContainer(env[NAME_VARIABLE] ?? '', never)
   return async () => undefined
 }

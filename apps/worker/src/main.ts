@@ -1,14 +1,23 @@
+import { resolve } from 'node:path'
 import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
 import { createLogger } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
+import { createPatientEngine } from './adapters/patient-engine.ts'
+import { machineClock } from './clock.ts'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, helperEnv, lockSettings } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
+import { createFileStore, journalFolder } from './journal/file-store.ts'
 import { createLockStack } from './lock/stack-lock.ts'
+import type { Engine } from './ports.ts'
 import { createSlots } from './queue/slots.ts'
+import { createCaptureStacks } from './queue/capture-stacks.ts'
+import { createRecovery } from './queue/recover.ts'
+import type { JobTools } from './queue/run-job.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
+import { hostPath } from './stacks/find-host-root.ts'
 
 /**
  * Starts a worker: the part that touches the host.
@@ -25,44 +34,72 @@ export async function start(
   const secrets = secretValues(settings)
   const logger = createLogger(settings.LOG_LEVEL, 'worker', secrets)
   const trace = telemetry?.trace ?? untraced
-  const { engine, compose, root, container, dockerHost } = await connectEngine(settings, env, trace)
-  const lockStack = createLockStack(lockSettings(settings, env))
+  const { engine: impatient, compose, root, container, dockerHost } = await connectEngine(settings, env, trace)
+  const clock = machineClock
+  const engine = createPatientEngine(impatient, clock)
   const host = settings.WORKER_NAME
   if (root.problem !== null) logger.error({ event: 'stacks_root_problem' }, root.problem)
   const redis = connectRedis(settings.REDIS_URL, 'worker', logger, PATIENT)
   const subscriber = connectRedis(settings.REDIS_URL, 'worker-news', logger, PATIENT)
-  const queues = createStackQueues(
-    {
-      redis,
-      logger,
-      engine,
-      root,
-      host,
-      secrets,
-      compose,
-      limits: deployLimits(settings),
-      self: container === null ? null : { container, engineByNetwork: dockerHost.startsWith('tcp:'), env: helperEnv(settings, env) },
-      retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
-      lockStack,
-      trace,
-    },
-    createSlots(settings.WORKER_CONCURRENCY),
-    telemetry,
-  )
+  const stopping = new AbortController()
+  const tools: JobTools = {
+    redis,
+    logger,
+    engine,
+    compose,
+    clock,
+    root,
+    host,
+    secrets,
+    trace,
+    lockStack: createLockStack(lockSettings(settings, env)),
+    limits: deployLimits(settings),
+    dataDir: settings.DATA_DIR,
+    journalStore: (stack) => createFileStore(journalFolder(settings.DATA_DIR, stack)),
+    retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
+    self: container === null ? null : await describeSelf(container, engine, dockerHost, settings, env),
+    stopping: stopping.signal,
+    deploying: new Set(),
+  }
+  const recovery = createRecovery(tools)
+  const captured = createCaptureStacks(tools)
+  // What is half changed needs no Redis to be ended.
+  const recovered = recovery.look()
+  const queues = createStackQueues(tools, createSlots(settings.WORKER_CONCURRENCY), telemetry)
   subscriber.on('message', (_channel, message) => {
     const { jobId, news } = decodeJobNews(message)
     if (news === 'cancel') queues.cancel(jobId)
   })
   await subscriber.subscribe(JOB_CHANNEL)
-  const stopInventory = await publishInventory({ redis, logger, engine, root, host }, queues.add)
+  await recovered
+  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, host }, queues.add, captured.add)
   await queues.addForgotten()
   logger.info({ event: 'worker_started', host, stacks_root: root.onHost }, 'worker started')
   return async () => {
     logger.info({ event: 'worker_stopping' }, 'worker stops: nothing new is taken, running deploys are finished')
+    stopping.abort(new Error('the worker stops'))
     await stopInventory()
+    await captured.stop()
+    await recovery.stop()
     await queues.stop()
     subscriber.disconnect()
     redis.disconnect()
     logger.info({ event: 'worker_stopped' }, 'worker stopped')
+  }
+}
+
+async function describeSelf(
+  container: string,
+  engine: Engine,
+  dockerHost: string,
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+): Promise<JobTools['self']> {
+  const { mounts } = await engine.spec(container, machineClock.timeout(30_000))
+  return {
+    container,
+    keepsData: hostPath(resolve(settings.DATA_DIR), mounts) !== undefined,
+    engineByNetwork: dockerHost.startsWith('tcp:'),
+    env: helperEnv(settings, env),
   }
 }

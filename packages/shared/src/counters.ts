@@ -1,4 +1,5 @@
-import type { Job, RunReport } from './job.ts'
+import type { JobData } from './job-data.ts'
+import type { RunReport } from './job.ts'
 import { KEY_PREFIX } from './queue.ts'
 
 /** Hash: what has been counted since Redis was set up; survives every restart of API and workers. */
@@ -16,7 +17,7 @@ export type Counter =
   | ['step_le', step: string, milliseconds: string]
 
 /** What the end of a job adds to the counters: fields and whole numbers, alternating. */
-export function countJob({ stack, host, action }: Pick<Job, 'stack' | 'host' | 'action'>, report: RunReport): (string | number)[] {
+export function countJob({ stack, host, action }: Pick<JobData, 'stack' | 'host' | 'action'>, report: RunReport): (string | number)[] {
   const counts: (string | number)[] = []
   const add = (counter: Counter, by = 1) => counts.push(JSON.stringify(counter), by)
   add(['deploys', stack, host, action, outcomeOf(report)])
@@ -30,7 +31,7 @@ export function countJob({ stack, host, action }: Pick<Job, 'stack' | 'host' | '
   return counts
 }
 
-/** `succeeded`, `canceled`, `rolled_back`, `failed`, or the code of a refusal. */
+/** `succeeded`, `canceled`, `rolled_back`, `rollback_failed`, `failed`, or the code of a refusal. */
 function outcomeOf({ state, code, rolled_back }: RunReport): string {
   if (state !== 'failed') return state
   if (rolled_back) return 'rolled_back'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { JobAction, JobSource } from './job.ts'
 import { HostName, StackName } from './names.ts'
 
 /**
@@ -8,8 +9,11 @@ import { HostName, StackName } from './names.ts'
 export const JobData = z.strictObject({
   stack: StackName,
   host: HostName,
-  action: z.enum(['deploy', 'rollback']),
-  /** Who asked first, for the dashboard: the id of the key that signed. */
+  action: JobAction,
+  /** Of a rollback: the release to go to. Requests for other releases do not coalesce with it. */
+  to: z.int().positive().optional(),
+  source: JobSource.default('request'),
+  /** Who asked first, for dashboard and history: the id of the key that signed. */
   caller: z.string().max(256),
 })
 export type JobData = z.infer<typeof JobData>

@@ -7,7 +7,7 @@ export type JobState = z.infer<typeof JobState>
 /** The states a job cannot leave by itself. */
 export const END_STATES: readonly JobState[] = ['succeeded', 'failed', 'canceled']
 
-export const StepName = z.enum(['status', 'config', 'pull', 'up', 'verify', 'rollback'])
+export const StepName = z.enum(['status', 'config', 'pull', 'build', 'plan', 'up', 'verify', 'rollback'])
 export type StepName = z.infer<typeof StepName>
 
 /** Why a job ended other than in success. The API's one table maps these to HTTP answers. */
@@ -16,10 +16,17 @@ export const OutcomeCode = z.enum([
   'path_mismatch',
   'project_conflict',
   'stack_outside_root',
+  'files_mismatch',
+  'variable_unset',
+  'disk_full',
+  'no_data_volume',
+  'wrong_image',
+  'release_not_found',
   'stack_busy',
   'nothing_to_roll_back',
   'canceled',
   'step_failed',
+  'rollback_failed',
 ])
 export type OutcomeCode = z.infer<typeof OutcomeCode>
 
@@ -35,15 +42,39 @@ export const Step = z.object({
 })
 export type Step = z.infer<typeof Step>
 
-/** A service whose image is another one than before the deploy. */
+/** Why a service is not left as it is. */
+export const ChangeReason = z.enum(['image', 'definition', 'missing', 'stopped'])
+export type ChangeReason = z.infer<typeof ChangeReason>
+
+/** A service whose containers were made anew or removed. */
 export const Change = z.object({
   service: z.string(),
+  /** The name in the compose file. */
   image: z.string(),
+  /** `null`: the compose file has the service no more. */
+  why: ChangeReason.nullable(),
   /** Image id; `null` for a service that is new. */
   from: z.string().nullable(),
-  to: z.string(),
+  /** Image id; `null` for a service that was removed. */
+  to: z.string().nullable(),
+  /** What the registry calls the images; `null` for those that were built here. */
+  from_digest: z.string().nullable(),
+  to_digest: z.string().nullable(),
 })
 export type Change = z.infer<typeof Change>
+
+/** What a deploy would do with one service. */
+export const PlannedService = z.object({
+  service: z.string(),
+  image: z.string(),
+  action: z.enum(['create', 'recreate', 'start', 'remove', 'keep']),
+  why: ChangeReason.nullable(),
+  /** Digest of the image that runs, or its id where it has none; `null` for a service that is new. */
+  from: z.string().nullable(),
+  /** The same of the image that would run; `null` where the service would be removed, or its registry gave no answer. */
+  to: z.string().nullable(),
+})
+export type PlannedService = z.infer<typeof PlannedService>
 
 /** What a worker has found out about a job so far; kept in Redis, and the source of the job's answer. */
 export const RunReport = z.object({
@@ -53,30 +84,45 @@ export const RunReport = z.object({
   steps: z.array(Step),
   changes: z.array(Change),
   rolled_back: z.boolean(),
+  /** The number of the release that runs at the end; `null` where none is known. */
+  release: z.int().nullable().default(null),
+  /** The digests that callers expected, by service. */
+  expect: z.record(z.string(), z.string()).default({}),
+  /** Services that the job did not touch and that were broken before. */
+  degraded: z.array(z.string()).default([]),
+  /** Of a job that plans: what a deploy would do, */
+  plan: z.array(PlannedService).nullable().default(null),
+  /** and the refusal that it would meet. */
+  refusal: z.object({ code: OutcomeCode, message: z.string() }).nullable().default(null),
   started_at: z.iso.datetime(),
   finished_at: z.iso.datetime().nullable(),
-  /** Image id by service as they ran before the first change; set from `up` on. */
-  former: z.record(z.string(), z.string()).nullable(),
 })
 export type RunReport = z.infer<typeof RunReport>
 
+/** What a job does. */
+export const JobAction = z.enum(['deploy', 'rollback', 'plan'])
+export type JobAction = z.infer<typeof JobAction>
+
+/** Where the wish for a job came from. */
+export const JobSource = z.enum(['request', 'watch', 'hook', 'git', 'retry'])
+export type JobSource = z.infer<typeof JobSource>
+
 /** The job as callers get it. */
-export const Job = z.object({
+export const Job = RunReport.omit({ state: true, started_at: true }).extend({
   job_id: JobId,
   stack: z.string(),
   host: z.string(),
-  action: z.enum(['deploy', 'rollback']),
+  action: JobAction,
+  /** Of a rollback: the number of the release to go to; `null`: the verified one before what runs. */
+  to: z.int().nullable(),
   state: JobState,
   ok: z.boolean().nullable(),
-  code: OutcomeCode.nullable(),
-  message: z.string().nullable(),
   coalesced: z.boolean(),
   status_url: z.string(),
-  steps: z.array(Step),
-  changes: z.array(Change),
-  rolled_back: z.boolean(),
+  source: JobSource,
+  /** Who asked first: the id of the key that signed. */
+  by: z.string(),
   queued_at: z.iso.datetime(),
   started_at: z.iso.datetime().nullable(),
-  finished_at: z.iso.datetime().nullable(),
 })
 export type Job = z.infer<typeof Job>

@@ -1,3 +1,4 @@
+import type { JobData } from './job-data.ts'
 import { HostName, StackName } from './names.ts'
 
 /** The prefix of every key in Redis, BullMQ's included: one pattern for an ACL. */
@@ -25,9 +26,14 @@ export function parseQueueName(name: string): { stack: string; host: string } | 
   return at > 0 && stack.success && host.success ? { stack: stack.data, host: host.data } : null
 }
 
-/** The key under which BullMQ keeps the id of the one job of a queue that waits for an action, until that job starts. */
-export function waitingKey(queue: string, action: string): string {
-  return `${KEY_PREFIX}:${queue}:de:${action}`
+/** What requests have to have in common for one job to serve them: BullMQ's deduplication id within a queue. */
+export function deduplicationId({ action, to }: Pick<JobData, 'action' | 'to'>): string {
+  return to === undefined ? action : `${action}-${to}`
+}
+
+/** The key under which BullMQ keeps the id of the one job of a queue that waits and serves such requests, until that job starts. */
+export function waitingKey({ host, stack, action, to }: Pick<JobData, 'host' | 'stack' | 'action' | 'to'>): string {
+  return `${KEY_PREFIX}:${queueName(host, stack)}:de:${deduplicationId({ action, to })}`
 }
 
 /** The hash in which BullMQ keeps a job. */

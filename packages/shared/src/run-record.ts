@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis'
 import { COUNTERS_KEY, countJob } from './counters.ts'
 import { encodeJobNews, JOB_CHANNEL } from './job-stream.ts'
+import { expectKey } from './expect.ts'
 import { type Job, RunReport } from './job.ts'
-import { KEY_PREFIX, queueName, waitingKey } from './queue.ts'
+import type { JobData } from './job-data.ts'
+import { KEY_PREFIX, waitingKey } from './queue.ts'
 
 /**
  * Where a job is between being queued and having ended.
@@ -11,8 +13,8 @@ import { KEY_PREFIX, queueName, waitingKey } from './queue.ts'
 export type Phase = 'running' | 'canceling' | 'canceled' | 'applying'
 
 /**
- * The hash that holds how a job's run went. Fields: `round` (BullMQ's attemptsMade: a retry from the dashboard is a new round),
- * `attempt` (starts within the round: more than one when a worker died), `phase`, `report` (JSON).
+ * The hash that holds how a job's run went. Fields: `round` (BullMQ's attemptsMade: 0, unless somebody with another tool has BullMQ run
+ * an ended job again), `attempt` (starts within the round: more than one when a worker died), `phase`, `report` (JSON).
  * Round and attempt are the fence: a worker that was frozen and wakes up cannot write over the run that replaced its own.
  */
 export function runKey(jobId: string): string {
@@ -34,17 +36,19 @@ if redis.call('HGET', KEYS[1], 'round') ~= ARGV[1] then
 end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[3], ARGV[2])
 local rest = redis.call('HMGET', KEYS[1], 'phase', 'report')
-return {attempt, rest[1], rest[2] or ''}`
+return {attempt, rest[1], rest[2] or '', redis.call('HGETALL', KEYS[3])}`
 
 const SAVE = `
 local fence = redis.call('HMGET', KEYS[1], 'round', 'attempt')
-if fence[1] ~= ARGV[1] or fence[2] ~= ARGV[2] then return 0 end
+if not fence[1] then return 'gone' end
+if fence[1] ~= ARGV[1] or fence[2] ~= ARGV[2] then return 'replaced' end
 redis.call('HSET', KEYS[1], 'report', ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 if ARGV[5] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[5]) end
 for i = 6, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
-return 1`
+return 'kept'`
 
 const APPLY = `
 local run = redis.call('HMGET', KEYS[1], 'round', 'attempt', 'phase')
@@ -77,17 +81,20 @@ return run[2]`
 export async function beginRun(
   redis: Redis,
   jobId: string,
-  { host, stack, action }: Pick<Job, 'host' | 'stack' | 'action'>,
+  job: Pick<JobData, 'host' | 'stack' | 'action' | 'to'>,
   round: number,
   retention: number,
-): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null }> {
-  const waiting = waitingKey(queueName(host, stack), action)
-  const [attempt, phase, report] = (await redis.eval(BEGIN, 2, runKey(jobId), waiting, String(round), retention, jobId)) as [
+): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null; expect: Record<string, string> }> {
+  const keys = [runKey(jobId), waitingKey(job), expectKey(jobId)]
+  const [attempt, phase, report, expected] = (await redis.eval(BEGIN, keys.length, ...keys, String(round), retention, jobId)) as [
     number,
     Phase,
     string,
+    string[],
   ]
-  return { fence: { jobId, round, attempt }, phase, report: report ? RunReport.parse(JSON.parse(report)) : null }
+  const expect: Record<string, string> = {}
+  for (let at = 0; at + 1 < expected.length; at += 2) expect[expected[at] ?? ''] = expected[at + 1] ?? ''
+  return { fence: { jobId, round, attempt }, phase, report: report ? RunReport.parse(JSON.parse(report)) : null, expect }
 }
 
 /**
@@ -95,19 +102,19 @@ export async function beginRun(
  *
  * @param job What it was about, for the counters, which are raised in the same step as the job ends: once, whatever process dies.
  * @param retention Seconds that the report is kept.
- * @returns `false` when another start has replaced this one: stop at once.
+ * @returns `replaced` when another start has followed this one, `gone` when Redis has lost the run.
  */
 export async function saveReport(
   redis: Redis,
   fence: RunFence,
-  job: Pick<Job, 'stack' | 'host' | 'action'>,
+  job: Pick<JobData, 'stack' | 'host' | 'action'>,
   report: RunReport,
   retention: number,
-): Promise<boolean> {
+): Promise<'kept' | 'replaced' | 'gone'> {
   const news = report.finished_at ? encodeJobNews(fence.jobId, 'end') : ''
   const counts = report.finished_at ? countJob(job, report) : []
   const args = [String(fence.round), String(fence.attempt), JSON.stringify(report), retention, news, ...counts]
-  return (await redis.eval(SAVE, 3, runKey(fence.jobId), JOB_CHANNEL, COUNTERS_KEY, ...args)) === 1
+  return (await redis.eval(SAVE, 3, runKey(fence.jobId), JOB_CHANNEL, COUNTERS_KEY, ...args)) as 'kept' | 'replaced' | 'gone'
 }
 
 /** Passes the point after which a job is no longer cancelable; tells when somebody was faster. */
@@ -124,12 +131,12 @@ export async function enterApplying(redis: Redis, fence: RunFence): Promise<Phas
  */
 export async function requestCancel(
   redis: Redis,
-  { job_id: jobId, host, stack, action }: Pick<Job, 'job_id' | 'host' | 'stack' | 'action'>,
+  { job_id: jobId, host, stack, action, to }: Pick<Job, 'job_id' | 'host' | 'stack' | 'action' | 'to'>,
   round: number,
   retention: number,
 ): Promise<Phase> {
   const args = [String(round), retention, encodeJobNews(jobId, 'end'), encodeJobNews(jobId, 'cancel'), jobId]
   // A request that comes after this must not join a job that will never run.
-  const waiting = waitingKey(queueName(host, stack), action)
+  const waiting = waitingKey({ host, stack, action, to: to ?? undefined })
   return (await redis.eval(CANCEL, 3, runKey(jobId), JOB_CHANNEL, waiting, ...args)) as Phase
 }

@@ -35,6 +35,12 @@ const flag = (fallback: boolean) =>
     .transform((value) => ['true', '1', 'yes'].includes(value))
     .default(fallback)
 
+/** `1GB` → 1000000000. */
+function toBytes(size: string): number {
+  const [, count, unit = ''] = /^([\d.]+)\s*([KMGT]?)/i.exec(size) ?? []
+  return Number(count) * 1000 ** ' KMGT'.indexOf(unit.toUpperCase() || ' ')
+}
+
 const secret = (description: string) => z.string().optional().register(meta, { description, secret: true })
 const DAY = 86_400
 
@@ -112,7 +118,24 @@ export const Settings = z.object({
     description: "How long a deploy waits for whoever else has locked the stack's folder (flock); then it is refused, `stack_busy`.",
     unit: 'seconds',
   }),
-  ROLLBACK: flag(true).register(meta, { description: 'Bring the former images back when `up` or `verify` fails.' }),
+  STEADY_TIME: wholeNumber(10, 0, DAY).register(meta, {
+    description:
+      "How long a changed service without a health check has to run without a restart; a service's own `deploy.update_config.monitor` goes before it.",
+    unit: 'seconds',
+  }),
+  KEEP_RELEASES: wholeNumber(5, 1, 100).register(meta, {
+    description: 'Verified releases kept for each stack, with their images.',
+  }),
+  MIN_FREE_DISK: z
+    .string()
+    .regex(/^\d+(\.\d+)?\s*([KMGT]?B?)$/i, 'a size such as 500MB or 1GB, or 0')
+    .transform(toBytes)
+    .default(1_000_000_000)
+    .register(meta, {
+      description: 'Less free where the engine keeps its images, and a deploy is refused before `pull` (`disk_full`). `0` turns it off.',
+      shownDefault: '1GB',
+    }),
+  ROLLBACK: flag(true).register(meta, { description: 'Bring the release before back, whole, when `up` or `verify` fails.' }),
   WAIT_TIMEOUT: wholeNumber(1500, 1, DAY).register(meta, {
     description: 'The longest that `?wait=true` is held open.',
     unit: 'seconds',

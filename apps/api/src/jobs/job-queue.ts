@@ -1,9 +1,10 @@
 import { Queue } from 'bullmq'
 import { createHash, randomUUIDv7 } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { type Expect, expectKey } from '@deployer/shared/expect'
 import type { Job } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
-import { jobKey, KEY_PREFIX, queueName, RETAINED_JOBS, waitingKey } from '@deployer/shared/queue'
+import { deduplicationId, jobKey, KEY_PREFIX, queueName, RETAINED_JOBS, waitingKey } from '@deployer/shared/queue'
 import type { Telemetry } from '@deployer/shared/telemetry'
 import { queueUnavailable } from '../problem.ts'
 import type { JobStore } from './job-store.ts'
@@ -15,22 +16,42 @@ export interface JobQueue {
    * Queues a job, or joins the one that waits already.
    *
    * @param idempotencyKey The same key of the same caller and stack gets the same job for a day.
+   * @param expect Digests that are added to what the job expects, before it begins.
    * @throws {Problem} `queue_unavailable`, with nothing accepted.
    */
-  add(data: JobData, idempotencyKey: string | undefined): Promise<Job>
+  add(data: JobData, idempotencyKey: string | undefined, expect?: Expect): Promise<Job>
   /** The queue of that name, as BullMQ has it. */
   open(name: string): Queue
   close(): Promise<void>
 }
 
+/** A request's job, and what it expects so far. */
+interface Added {
+  jobId: string
+  expect: Expect
+}
+
 /** Seconds that an idempotency key counts. */
 const KEY_LIFETIME = 86_400
 
-/** The id of the job that waits, if it is still kept. BullMQ's own script would tell too, at four times the cost. */
-const FIND_WAITING = `
+/** Seconds that expectations are kept before their job begins: a host may be away for long. From then on they are kept as long as the job. */
+const EXPECT_LIFETIME = 365 * 86_400
+
+/**
+ * The id of the job that waits, if it is still kept, and what it expects, this request's digests included. In one step with the look,
+ * since a worker that begins the job reads them in one step with ending its wait. BullMQ's own script would tell the id too, at four times the cost.
+ */
+const JOIN_WAITING = `
 local id = redis.call('GET', KEYS[1])
-if id and redis.call('EXISTS', KEYS[2] .. id) == 1 then return id end
-return false`
+if not id then return false end
+if redis.call('EXISTS', KEYS[2] .. id) == 0 then
+  redis.call('DEL', KEYS[1])
+  return false
+end
+local expected = KEYS[3] .. id
+for i = 2, #ARGV, 2 do redis.call('HSET', expected, ARGV[i], ARGV[i + 1]) end
+if #ARGV > 1 then redis.call('EXPIRE', expected, ARGV[1]) end
+return {id, redis.call('HGETALL', expected)}`
 
 /**
  * @param retentionDays How long finished jobs are kept.
@@ -61,39 +82,58 @@ export function createJobQueue(redis: Redis, store: JobStore, retentionDays: num
     return queue
   }
 
-  async function addTo(name: string, data: JobData, jobId: string): Promise<string> {
-    const waiting = (await redis.eval(FIND_WAITING, 2, waitingKey(name, data.action), jobKey(name, ''))) as string | null
-    if (waiting !== null) return waiting
-    const added = await open(name).add(data.action, data, { jobId, deduplication: { id: data.action } })
-    return added.id ?? jobId
+  /** Joins the job that waits, if one does. */
+  async function join(name: string, data: JobData, expect: Expect): Promise<Added | null> {
+    const keys = [waitingKey(data), jobKey(name, ''), expectKey('')]
+    const joined = await redis.eval(JOIN_WAITING, keys.length, ...keys, EXPECT_LIFETIME, ...Object.entries(expect).flat())
+    if (joined === null) return null
+    const [jobId, expected] = joined as [string, string[]]
+    return { jobId, expect: Object.fromEntries(pairs(expected)) }
+  }
+
+  async function addTo(name: string, data: JobData, jobId: string, expect: Expect): Promise<Added> {
+    for (;;) {
+      const joined = await join(name, data, expect)
+      if (joined) return joined
+      // Before the job is there: a worker may begin it at once.
+      if (Object.keys(expect).length > 0)
+        await redis.multi().hset(expectKey(jobId), expect).expire(expectKey(jobId), EXPECT_LIFETIME).exec()
+      const { id = jobId } = await open(name).add(data.action, data, { jobId, deduplication: { id: deduplicationId(data) } })
+      if (id === jobId) return { jobId, expect }
+      // Somebody else was faster. Either that job still waits, and is joined, or it has begun, and this request needs one of its own.
+    }
   }
 
   return {
     open,
-    async add(data, idempotencyKey) {
+    async add(data, idempotencyKey, expect = {}) {
       // A command to a connection that is not ready would wait for it.
       if (redis.status !== 'ready') throw queueUnavailable()
       const name = queueName(data.host, data.stack)
       const ownId = randomUUIDv7()
-      if (idempotencyKey === undefined) {
-        const jobId = await addTo(name, data, ownId)
-        store.remember(jobId, name)
-        return queuedJob(jobId, data, jobId !== ownId)
+      const answer = (added: Added) => {
+        store.remember(added.jobId, name)
+        return { ...queuedJob(added.jobId, data, added.jobId !== ownId), expect: added.expect }
       }
-      const key = `${KEY_PREFIX}:idempotency:${hash(data.caller, name, data.action, idempotencyKey)}`
+      if (idempotencyKey === undefined) return answer(await addTo(name, data, ownId, expect))
+      const key = `${KEY_PREFIX}:idempotency:${hash(data.caller, name, deduplicationId(data), idempotencyKey)}`
       const promised = await redis.set(key, ownId, 'EX', KEY_LIFETIME, 'NX', 'GET')
       const first = promised === null ? null : await store.read(promised)
       if (first) return first.job
       // The one who came first may have died before its job was added: the same id makes the same job.
-      const jobId = await addTo(name, data, promised ?? ownId)
-      store.remember(jobId, name)
-      if (jobId !== (promised ?? ownId)) await redis.set(key, jobId, 'EX', KEY_LIFETIME)
-      return queuedJob(jobId, data, jobId !== ownId)
+      const added = await addTo(name, data, promised ?? ownId, expect)
+      if (added.jobId !== (promised ?? ownId)) await redis.set(key, added.jobId, 'EX', KEY_LIFETIME)
+      return answer(added)
     },
     async close() {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()))
     },
   }
+}
+
+/** The fields of a hash as Redis's scripts give them: names and values, alternating. */
+function pairs(fields: string[]): [string, string][] {
+  return fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1] ?? '']] : []))
 }
 
 function hash(...parts: string[]): string {

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { expectKey } from '@deployer/shared/expect'
 import type { Job, JobState } from '@deployer/shared/job'
 import { jobKey, KEY_PREFIX, parseQueueName, QUEUES_KEY } from '@deployer/shared/queue'
 import { runKey } from '@deployer/shared/run-record'
@@ -62,15 +63,15 @@ export function createJobStore(redis: Redis): JobStore {
 
   async function readAll(places: { id: string; queue: string }[]): Promise<({ job: Job; round: number } | null)[]> {
     const pipeline = redis.pipeline()
-    for (const { id, queue } of places) pipeline.hgetall(jobKey(queue, id)).hgetall(runKey(id))
+    for (const { id, queue } of places) pipeline.hgetall(jobKey(queue, id)).hgetall(runKey(id)).hgetall(expectKey(id))
     const answers = (await pipeline.exec()) ?? []
     return places.map(({ id }, index) => {
-      const [error, queued] = answers[2 * index] ?? []
+      const [error] = answers[3 * index] ?? []
       if (error) throw error
-      const hash = (queued ?? {}) as Hash
-      if (!hash['data']) return null
-      const job = toJob(id, hash, (answers[2 * index + 1]?.[1] ?? {}) as Hash)
-      return job && { job, round: Number(hash['atm'] ?? 0) }
+      const [queued = {}, run = {}, expect = {}] = answers.slice(3 * index, 3 * index + 3).map(([, hash]) => (hash ?? {}) as Hash)
+      if (!queued['data']) return null
+      const job = toJob(id, queued, run, expect)
+      return job && { job, round: Number(queued['atm'] ?? 0) }
     })
   }
 

@@ -8,12 +8,15 @@ export function queuedAt(jobId: string): string {
 }
 
 /** A job that has just been queued. */
-export function queuedJob(jobId: string, data: Pick<JobData, 'stack' | 'host' | 'action'>, coalesced: boolean): Job {
+export function queuedJob(jobId: string, data: JobData, coalesced: boolean): Job {
   return {
     job_id: jobId,
     stack: data.stack,
     host: data.host,
     action: data.action,
+    to: data.to ?? null,
+    source: data.source,
+    by: data.caller,
     state: 'queued',
     ok: null,
     code: null,
@@ -23,6 +26,11 @@ export function queuedJob(jobId: string, data: Pick<JobData, 'stack' | 'host' | 
     steps: [],
     changes: [],
     rolled_back: false,
+    release: null,
+    expect: {},
+    degraded: [],
+    plan: null,
+    refusal: null,
     queued_at: queuedAt(jobId),
     started_at: null,
     finished_at: null,
@@ -32,26 +40,31 @@ export function queuedJob(jobId: string, data: Pick<JobData, 'stack' | 'host' | 
 /**
  * Puts a job together from what BullMQ keeps of it and what its worker has reported.
  *
- * @param queued BullMQ's hash. `atm` counts ends: one more than the run's round once the job has ended, and the retry of an ended job
- * leaves it so, which tells an old run from the present one.
+ * @param queued BullMQ's hash. `atm` counts ends: one more than the run's round once the job has ended.
  * @param run The run record's hash; empty before the job's first start.
+ * @param expect The digests that its requests expect, which may grow until its first start.
  * @returns `null` for what is no job of ours: whoever can write Redis can put anything there.
  */
-export function toJob(jobId: string, queued: Record<string, string>, run: Record<string, string>): Job | null {
+export function toJob(
+  jobId: string,
+  queued: Record<string, string>,
+  run: Record<string, string>,
+  expect: Record<string, string> = {},
+): Job | null {
   const data = parseAs(JobData, queued['data'])
   if (!data) return null
-  const base = queuedJob(jobId, data, false)
+  const base = { ...queuedJob(jobId, data, false), expect }
   const ended = queued['finishedOn'] !== undefined
   const round = Number(queued['atm'] ?? 0) - (ended ? 1 : 0)
   const current = Number(run['round'] ?? -1) === round
   const report = current ? parseAs(RunReport, run['report']) : null
-  if (report?.finished_at) return { ...base, ...publicReport(report), ok: report.state === 'succeeded' }
+  if (report?.finished_at) return { ...base, ...report, ok: report.state === 'succeeded' }
   if (ended) {
     const finished_at = new Date(Number(queued['finishedOn'])).toISOString()
     const failedReason = queued['failedReason'] ?? 'It ended without a report.'
     return {
       ...base,
-      ...(report && publicReport(report)),
+      ...report,
       state: 'failed',
       ok: false,
       code: 'step_failed',
@@ -69,7 +82,7 @@ export function toJob(jobId: string, queued: Record<string, string>, run: Record
       finished_at: base.queued_at,
     }
   }
-  if (report) return { ...base, ...publicReport(report) }
+  if (report) return { ...base, ...report }
   return { ...base, state: current ? 'running' : 'queued' }
 }
 
@@ -84,9 +97,4 @@ function parseAs<T extends z.ZodType>(schema: T, json: string | undefined): z.in
 
 export function hasEnded(job: { state: JobState }): boolean {
   return END_STATES.includes(job.state)
-}
-
-function publicReport(report: RunReport): Omit<RunReport, 'former'> {
-  const { former: _, ...rest } = report
-  return rest
 }

@@ -24,7 +24,7 @@ export function createDeployMetrics(redis: Redis, inventory: InventoryCache, sto
   const stackLabels = ['stack', 'host'] as const
   const deploys = new Counter({
     name: 'deployer_deploys_total',
-    help: 'Jobs that have ended, by stack, action and outcome (succeeded, failed, rolled_back, canceled, or the code of a refusal).',
+    help: 'Jobs that have ended, by stack, action and outcome (succeeded, failed, rolled_back, rollback_failed, canceled, or the code of a refusal).',
     labelNames: [...stackLabels, 'action', 'outcome'],
     registers,
   })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { InventoryStack } from '@deployer/shared/inventory'
 import { Job } from '@deployer/shared/job'
+import { ReleaseSummary } from '@deployer/shared/releases'
 import { PROBLEMS, type ProblemCode } from '../problem.ts'
 
 /** The answer of `GET /jobs`. */
@@ -23,6 +24,11 @@ const Stack = z
 /** The answer of `GET /stacks`. */
 export const StackList = z.object({ stacks: z.array(Stack) }).meta({ id: 'StackList' })
 export type StackList = z.infer<typeof StackList>
+
+/** The answer of `GET /stacks/{stack}/releases`. */
+export const ReleaseList = z
+  .object({ stack: InventoryStack.shape.name, host: z.string(), releases: z.array(ReleaseSummary.meta({ id: 'Release' })) })
+  .meta({ id: 'ReleaseList' })
 
 /** The answer of `GET /health`. */
 export const Health = z.object({ ok: z.literal(true) }).meta({ id: 'Health' })

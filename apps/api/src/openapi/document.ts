@@ -1,13 +1,24 @@
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi'
+import type { Job } from '@deployer/shared/job'
 import { JobId, StackName } from '@deployer/shared/names'
 import { PROBLEMS, type ProblemCode } from '../problem.ts'
 import { DeployBody, DeployQuery } from '../routes/deploy.ts'
 import { ListQuery } from '../routes/jobs.ts'
+import { HostQuery, PlanBody, RollbackBody } from '../routes/stacks.ts'
 import { WaitQuery } from '../routes/wait-query.ts'
-import { EndedBadly, Health, JobAnswer, JobList, ProblemDetails, Ready, StackList } from './answers.ts'
+import { EndedBadly, Health, JobAnswer, JobList, ProblemDetails, Ready, ReleaseList, StackList } from './answers.ts'
+import {
+  deployedExample,
+  deployExample,
+  plannedExample,
+  queuedExample,
+  releasesExample,
+  rollbackExample,
+  rolledBackExample,
+} from './examples.ts'
 
-const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
+const json = (schema: z.ZodType, example?: unknown) => ({ 'application/json': { schema, ...(example === undefined ? {} : { example }) } })
 const stackPath = z.object({ stack: StackName.meta({ description: 'The name of the stack: that of its folder.' }) })
 const jobPath = z.object({ id: JobId.meta({ description: "The job's id." }) })
 const idempotency = z.object({
@@ -38,33 +49,40 @@ function problems(codes: ProblemCode[]): ZodOpenApiResponsesObject {
   )
 }
 
-const accepted = {
+const accepted = (example: Job) => ({
   description: 'Accepted: the job will end, whatever process dies.',
-  content: json(JobAnswer),
+  content: json(JobAnswer, example),
   headers: z.object({ Location: z.string(), 'Retry-After': z.string() }),
-}
-const ended = {
-  description: 'The job has ended in another way than in success.',
-  content: { 'application/problem+json': { schema: EndedBadly } },
-}
+})
+const ended = (also: string, schema: z.ZodType) => ({
+  description: `With \`wait\`: the job has ended in another way than in success.${also}`,
+  content: { 'application/problem+json': { schema } },
+})
 
-function starting(operationId: string, summary: string, more: Partial<ZodOpenApiOperationObject>): ZodOpenApiOperationObject {
+/** @param example The job at its end. */
+function starting(operationId: string, summary: string, example: Job, more: Partial<ZodOpenApiOperationObject>): ZodOpenApiOperationObject {
+  const { action, to, by, expect } = example
   return {
     operationId,
     summary,
     tags: ['deploys'],
     ...more,
     responses: {
-      '200': { description: 'With `wait`: the stack is deployed.', content: json(JobAnswer) },
-      '202': accepted,
+      '200': { description: 'With `wait`: the job has ended in success.', content: json(JobAnswer, example) },
+      '202': accepted({ ...queuedExample, action, to, by, expect }),
       ...problems(STARTING),
-      '409': ended,
-      '500': ended,
+      ...more.responses,
+      '409': ended(' Or several hosts have the stack.', z.union([EndedBadly, ProblemDetails])),
+      '500': ended('', EndedBadly),
     },
   }
 }
 
-const deployBody = { required: false, content: json(DeployBody) }
+/** Where a plain signature does not do. */
+const TIMESTAMPED = {
+  description: 'Needs a timestamped signature or a token.',
+  security: [{ timestampedSignature: [], timestamp: [] }, { token: [] }],
+}
 
 /** OpenAPI 3.1, out of the schemas that validate requests. It tells nothing of an installation. */
 export function openApiDocument() {
@@ -80,7 +98,7 @@ export function openApiDocument() {
     },
     servers: [{ url: '/' }],
     tags: [
-      { name: 'deploys', description: 'Start deploys and rollbacks.' },
+      { name: 'deploys', description: 'Start deploys, rollbacks and plans.' },
       { name: 'jobs', description: 'Follow, list and cancel jobs.' },
       { name: 'stacks', description: 'What there is.' },
       { name: 'service', description: 'The service itself.' },
@@ -88,23 +106,43 @@ export function openApiDocument() {
     security: [{ signature: [] }, { timestampedSignature: [], timestamp: [] }, { githubSignature: [] }, { token: [] }],
     paths: {
       '/deploy': {
-        post: starting('deployByBody', 'Deploy the stack that the body names', {
+        post: starting('deployByBody', 'Deploy the stack that the body names', deployedExample, {
           requestParams: { query: DeployQuery, header: idempotency },
-          requestBody: { required: true, content: json(DeployBody.required({ stack: true })) },
+          requestBody: { required: true, content: json(DeployBody.required({ stack: true }), { stack: 'media', ...deployExample }) },
         }),
       },
       '/deploy/{stack}': {
-        post: starting('deploy', 'Deploy a stack', {
+        post: starting('deploy', 'Deploy a stack', deployedExample, {
           requestParams: { path: stackPath, query: DeployQuery, header: idempotency },
-          requestBody: deployBody,
+          requestBody: { required: false, content: json(DeployBody, deployExample) },
         }),
       },
       '/stacks/{stack}/rollback': {
-        post: starting('rollback', 'Bring the images of the deploy before back', {
-          description: 'Needs a timestamped signature or a token.',
-          security: [{ timestampedSignature: [], timestamp: [] }, { token: [] }],
+        post: starting('rollback', 'Make a former release run', rolledBackExample, {
+          ...TIMESTAMPED,
           requestParams: { path: stackPath, query: DeployQuery, header: idempotency },
+          requestBody: { required: false, content: json(RollbackBody, rollbackExample) },
+          responses: problems(['stack_not_found', 'release_not_found']),
         }),
+      },
+      '/stacks/{stack}/plan': {
+        post: starting('plan', 'Tell what a deploy would do, and change nothing', plannedExample, {
+          ...TIMESTAMPED,
+          requestParams: { path: stackPath, query: DeployQuery, header: idempotency },
+          requestBody: { required: false, content: json(PlanBody, { host: 'nas' }) },
+        }),
+      },
+      '/stacks/{stack}/releases': {
+        get: {
+          operationId: 'listReleases',
+          summary: 'The kept releases of a stack, the newest first',
+          tags: ['stacks'],
+          requestParams: { path: stackPath, query: HostQuery },
+          responses: {
+            '200': { description: 'The releases.', content: json(ReleaseList, releasesExample) },
+            ...problems([...GATES, 'forbidden', 'stack_not_found', 'stack_ambiguous', 'invalid_request']),
+          },
+        },
       },
       '/stacks': {
         get: {
@@ -140,9 +178,9 @@ export function openApiDocument() {
         delete: {
           operationId: 'cancelJob',
           summary: 'Cancel a job',
-          description: 'Possible until `up` has begun. Needs a timestamped signature or a token.',
           tags: ['jobs'],
-          security: [{ timestampedSignature: [], timestamp: [] }, { token: [] }],
+          ...TIMESTAMPED,
+          description: `Possible until \`up\` has begun. ${TIMESTAMPED.description}`,
           requestParams: { path: jobPath },
           responses: {
             '200': { description: 'It had not begun, and never will.', content: json(JobAnswer) },

@@ -7,21 +7,24 @@ import { basicAuth } from 'hono/basic-auth'
 import { createMiddleware } from 'hono/factory'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Logger } from '@deployer/shared/logger'
-import { parseQueueName } from '@deployer/shared/queue'
+import { parseQueueName, queueName } from '@deployer/shared/queue'
 import type { AppEnv } from '../app-env.ts'
+import { beforeDeadline } from '../before-deadline.ts'
 import { isSameSecret } from '../gates/bearer-token.ts'
 import type { Limits } from '../gates/limits.ts'
 import type { LoginBudget } from '../gates/login-budget.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
 import type { JobStore } from '../jobs/job-store.ts'
+import { hasEnded } from '../jobs/to-job.ts'
 import { Problem } from '../problem.ts'
 
 const PATH = '/dashboard'
-/** The only change that Bull Board may make: it could also raise a queue's concurrency, which keeps deploys apart, or empty it. */
-const RETRY = /^\/dashboard\/api\/queues\/[^/]+\/[^/]+\/retry$/
+/** The only change that Bull Board may ask for: it could also raise a queue's concurrency, which keeps deploys apart, or empty it. */
+const RETRY = `${PATH}/api/queues/:queue/:id/retry`
+const IS_RETRY = /^\/dashboard\/api\/queues\/[^/]+\/[^/]+\/retry$/
 
 /**
- * Bull Board, to read and to retry, for whoever has the password.
+ * Bull Board, to read and to ask again, for whoever has the password.
  *
  * @param logins Counts wrong passwords.
  */
@@ -47,13 +50,30 @@ export function createDashboard(
 
   const onlyRetries = createMiddleware<AppEnv>(async (c, next) => {
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
-      const allowed = c.req.method === 'PUT' && RETRY.test(c.req.path)
+      const allowed = c.req.method === 'PUT' && IS_RETRY.test(c.req.path)
       if (!allowed || isCrossSite(c)) throw new Problem('forbidden', 'The dashboard reads and retries, from its own page; nothing else.')
-      logger.info({ event: 'dashboard_retry', path: c.req.path, client: c.get('clientAddress') }, 'retry from the dashboard')
     }
     if (c.req.path.startsWith(`${PATH}/api/`)) await refreshQueues()
     await next()
   })
+  /** Asks again for what an ended job was about: a new job, in the place of Bull Board's own retry, which would write over the ended one. */
+  async function retry(c: Context<AppEnv>): Promise<Response> {
+    const id = c.req.param('id') ?? ''
+    const job = (await beforeDeadline(c, store.read(id)))?.job
+    if (!job || queueName(job.host, job.stack) !== c.req.param('queue')) {
+      throw new Problem('job_not_found', 'No job of this queue has this id, or it is no longer kept.')
+    }
+    if (!hasEnded(job)) throw new Problem('invalid_request', `The job has not ended: it is ${job.state}.`)
+    const { stack, host, action, to, expect } = job
+    const caller = `dashboard:${login.user}`.slice(0, 256)
+    const data = { stack, host, action, ...(to === null ? {} : { to }), source: 'retry' as const, caller }
+    const { job_id, coalesced } = await beforeDeadline(c, queue.add(data, undefined, expect))
+    const fields = { event: 'dashboard_retry', stack, host, action, retried: id, job_id, coalesced, caller, client: c.get('clientAddress') }
+    logger.info(fields, 'retry from the dashboard')
+    // What Bull Board's own retry answers.
+    return c.body(null, 204)
+  }
+
   const headers = secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'self'"],
@@ -78,6 +98,7 @@ export function createDashboard(
   })
   const app = new Hono<AppEnv>()
   for (const path of [PATH, `${PATH}/*`]) app.use(path, open, headers, auth, onlyRetries, adaptPage)
+  app.put(RETRY, retry)
   // Where the page's own links lead; relative, since a proxy may have put a prefix before it.
   app.get(`${PATH}/`, (c) => c.redirect('../dashboard'))
   app.route(PATH, adapter.registerPlugin())

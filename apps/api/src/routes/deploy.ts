@@ -1,16 +1,19 @@
 import { Hono, type Context } from 'hono'
 import { z } from 'zod'
+import { Expect } from '@deployer/shared/expect'
 import type { Job } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
-import { StackName } from '@deployer/shared/names'
 import { holdAnswer, jsonAnswer, sendAnswer, type Answer } from '../answer.ts'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { hookEvent } from '../gates/code-host-hook.ts'
 import { hasEnded } from '../jobs/to-job.ts'
 import { Problem, problemAnswer, PROBLEMS, queueUnavailable } from '../problem.ts'
-import { authorize } from './authorize.ts'
+import { readReleases } from '../read-releases.ts'
 import type { ApiContext } from './context.ts'
+import { authorize } from './authorize.ts'
+import { findHost, unknownStack } from './find-host.ts'
+import { readJson } from './read-json.ts'
 import { isWorthADeploy } from './hook-event.ts'
 import { waitForEnd } from './wait-for-end.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
@@ -19,6 +22,7 @@ import { parseInput, WaitQuery } from './wait-query.ts'
 export const DeployBody = z.looseObject({
   stack: z.string('stack is the name of a stack').optional(),
   host: z.string('host is the name of a host').optional(),
+  expect: Expect.optional().describe('Digests that the images of services must have after `pull`, or the job ends `wrong_image`.'),
 })
 
 export const DeployQuery = WaitQuery.extend({
@@ -35,7 +39,7 @@ export function deployRoutes(api: ApiContext) {
       async (c) => {
         const body = parseInput(DeployBody, readJson(c))
         if (body.stack === undefined) throw new Problem('invalid_request', 'The body names no stack: send {"stack": "<name>"}.')
-        return startJob(c, api, 'deploy', body.stack, body.host)
+        return startJob(c, api, { action: 'deploy', stack: body.stack, host: body.host, expect: body.expect })
       },
     )
     .post(
@@ -52,28 +56,33 @@ export function deployRoutes(api: ApiContext) {
           authorize(c, 'deploy', stack, unknownStack)
           return c.json({ ok: true, ignored: event })
         }
-        return startJob(c, api, 'deploy', stack, body.host)
+        return startJob(c, api, { action: 'deploy', stack, host: body.host, expect: body.expect })
       },
     )
 }
 
+/** What a caller asks for. */
+interface Wish extends Pick<JobData, 'action' | 'stack'> {
+  /** Where several hosts have the stack. */
+  host?: string | undefined
+  /** Of a rollback: the number of the release. */
+  to?: number | undefined
+  expect?: Expect | undefined
+}
+
 /** Queues a job for a stack and answers at once or when it ends, as the caller wishes. */
-export async function startJob(
-  c: Context<AppEnv>,
-  api: ApiContext,
-  action: JobData['action'],
-  stack: string,
-  bodyHost: string | undefined,
-): Promise<Response> {
+export async function startJob(c: Context<AppEnv>, api: ApiContext, { action, stack, to, ...wish }: Wish): Promise<Response> {
   const query = parseInput(DeployQuery, c.req.query())
   const idempotencyKey = c.req.header('Idempotency-Key') ?? c.req.header('X-GitHub-Delivery')
   if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 255)) {
     throw new Problem('invalid_request', 'Idempotency-Key must have 1 to 255 characters.')
   }
-  const host = await findHost(c, api, action, stack, query.host ?? bodyHost)
+  const host = await findHost(c, api, action === 'plan' ? 'read' : action, stack, query.host ?? wish.host)
+  if (to !== undefined) await mustBeKept(c, api, host, stack, to)
   const caller = c.get('caller').key
+  const data: JobData = { stack, host, action, ...(to === undefined ? {} : { to }), source: 'request', caller }
   const job = await api.trace(c.req.header('traceparent'), `${action} request`, { stack, host, caller }, () =>
-    beforeDeadline(c, api.queue.add({ stack, host, action, caller }, idempotencyKey)),
+    beforeDeadline(c, api.queue.add(data, idempotencyKey, wish.expect)),
   )
   const { job_id, coalesced } = job
   api.logger.info(
@@ -88,6 +97,14 @@ export async function startJob(
   )
 }
 
+/** @throws {Problem} `release_not_found` for a release that the stack's host does not keep. */
+async function mustBeKept(c: Context<AppEnv>, api: ApiContext, host: string, stack: string, number: number): Promise<void> {
+  if (api.redis.status !== 'ready') throw queueUnavailable()
+  const releases = await beforeDeadline(c, readReleases(api.redis, host, stack))
+  if (releases.some((release) => release.number === number)) return
+  throw new Problem('release_not_found', `"${stack}" has no release ${number}. GET /stacks/${stack}/releases lists those that are kept.`)
+}
+
 /** The job in the body, and its outcome as the status. */
 function endedAnswer(job: Job): Answer {
   const headers = { Location: job.status_url }
@@ -97,44 +114,4 @@ function endedAnswer(job: Job): Answer {
 
 function accepted(job: Job): Answer {
   return jsonAnswer(202, job, { Location: job.status_url, 'Retry-After': '2' })
-}
-
-/** The host that has the stack, or the one that the caller picks among several. */
-async function findHost(
-  c: Context<AppEnv>,
-  api: ApiContext,
-  action: JobData['action'],
-  stack: string,
-  wanted: string | undefined,
-): Promise<string> {
-  if (!StackName.safeParse(stack).success) throw unknownStack()
-  authorize(c, action, stack, unknownStack)
-  const hosts = await beforeDeadline(c, api.inventory.find(stack))
-  const having = wanted === undefined ? hosts : hosts.filter(({ host }) => host === wanted)
-  const [only, ...more] = having
-  if (!only) {
-    // Without Redis it is not known what stacks there are.
-    if (api.redis.status !== 'ready') throw queueUnavailable()
-    throw unknownStack()
-  }
-  if (more.length > 0) {
-    const names = having.map(({ host }) => host)
-    throw new Problem('stack_ambiguous', `Several hosts have this stack: ${names.join(', ')}. Pick one with ?host=.`, {}, { hosts: names })
-  }
-  return only.host
-}
-
-function unknownStack(): Problem {
-  return new Problem('stack_not_found', 'No host has a stack of this name. GET /stacks lists those there are.')
-}
-
-/** The body as JSON; an empty one is an empty object. */
-function readJson(c: Context<AppEnv>): unknown {
-  const body = c.get('body')
-  if (body.byteLength === 0) return {}
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
-  } catch {
-    throw new Problem('invalid_json', 'The body must be JSON in UTF-8, or empty. For GitHub, choose the content type application/json.')
-  }
 }

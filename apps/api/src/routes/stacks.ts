@@ -1,13 +1,34 @@
 import { Hono } from 'hono'
+import { z } from 'zod'
 import type { Job } from '@deployer/shared/job'
 import { queueName } from '@deployer/shared/queue'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
+import { queueUnavailable } from '../problem.ts'
+import { readReleases } from '../read-releases.ts'
 import { authorizeAnywhere } from './authorize.ts'
 import type { ApiContext } from './context.ts'
-import { startJob } from './deploy.ts'
+import { DeployBody, DeployQuery, startJob } from './deploy.ts'
+import { findHost } from './find-host.ts'
+import { readJson } from './read-json.ts'
+import { parseInput } from './wait-query.ts'
 
-/** Lists stacks, and brings their former images back. */
+/** The body of a request for a plan. */
+export const PlanBody = DeployBody.pick({ host: true })
+
+/** The body of a request for a rollback. */
+export const RollbackBody = PlanBody.extend({
+  to: z
+    .int('to is the number of a release')
+    .positive('to is the number of a release')
+    .optional()
+    .describe('The number of the release; otherwise the verified one before what runs.'),
+})
+
+/** Of several hosts that have the stack, which. */
+export const HostQuery = DeployQuery.pick({ host: true })
+
+/** Lists stacks and their releases, goes back to a former one, and tells what a deploy would do. */
 export function stackRoutes(api: ApiContext) {
   return new Hono<AppEnv>()
     .get(
@@ -29,10 +50,33 @@ export function stackRoutes(api: ApiContext) {
         })
       },
     )
+    .get(
+      '/stacks/:stack/releases',
+      api.authenticate((c) => c.req.param('stack') ?? ''),
+      async (c) => {
+        const stack = c.req.param('stack')
+        const host = await findHost(c, api, 'read', stack, parseInput(HostQuery, c.req.query()).host)
+        if (api.redis.status !== 'ready') {
+          throw queueUnavailable(undefined, 'Redis cannot be reached, so releases cannot be read: try again.')
+        }
+        return c.json({ stack, host, releases: await beforeDeadline(c, readReleases(api.redis, host, stack)) })
+      },
+    )
     .post(
       '/stacks/:stack/rollback',
       api.authenticate(() => null),
-      (c) => startJob(c, api, 'rollback', c.req.param('stack'), undefined),
+      async (c) => {
+        const { host, to } = parseInput(RollbackBody, readJson(c))
+        return startJob(c, api, { action: 'rollback', stack: c.req.param('stack'), host, to })
+      },
+    )
+    .post(
+      '/stacks/:stack/plan',
+      api.authenticate(() => null),
+      async (c) => {
+        const { host } = parseInput(PlanBody, readJson(c))
+        return startJob(c, api, { action: 'plan', stack: c.req.param('stack'), host })
+      },
     )
 }
 

@@ -3,7 +3,8 @@ import type { ApiClient } from '../api-client.ts'
 import type { Terminal } from '../context.ts'
 import { exitCodeOf } from '../exit-codes.ts'
 import { followJob } from '../follow.ts'
-import { formatJob, formatTable } from '../format.ts'
+import { formatTable } from '../format.ts'
+import { formatJob } from '../format-job.ts'
 
 /** A stack as `GET /stacks` tells it. */
 interface ListedStack {
@@ -31,15 +32,10 @@ export async function listJobs(
   const { json, ...asked } = options
   const query = new URLSearchParams(asked).toString()
   const { jobs } = await api.call<{ jobs: Job[] }>('GET', `/jobs${query && `?${query}`}`)
-  const rows = jobs.map(({ job_id, stack, host, action, state, code, queued_at }) => [
-    job_id,
-    stack,
-    host,
-    action,
-    code ?? state,
-    queued_at,
-  ])
-  terminal.print(json ? JSON.stringify(jobs) : formatTable(['JOB', 'STACK', 'HOST', 'ACTION', 'OUTCOME', 'QUEUED'], rows))
+  const rows = jobs.map(({ job_id, stack, host, action, to, state, code, by, queued_at }) => {
+    return [job_id, stack, host, to === null ? action : `${action} ${to}`, code ?? state, by, queued_at]
+  })
+  terminal.print(json ? JSON.stringify(jobs) : formatTable(['JOB', 'STACK', 'HOST', 'ACTION', 'OUTCOME', 'BY', 'QUEUED'], rows))
   return 0
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Trace } from '@deployer/shared/telemetry'
 import type { Compose, StackPaths } from '../ports.ts'
@@ -26,6 +26,9 @@ export function findCompose(env: NodeJS.ProcessEnv): string | null {
   return dirs.map((dir) => join(dir, 'docker-compose')).find((path) => existsSync(path)) ?? null
 }
 
+/** The commands that are run, to name a span after. */
+const COMMANDS = new Set(['config', 'pull', 'build', 'up'])
+
 /**
  * Docker Compose as a child process.
  *
@@ -35,21 +38,24 @@ export function findCompose(env: NodeJS.ProcessEnv): string | null {
 export function createCompose(program: string, dockerHost: string, env: NodeJS.ProcessEnv, trace: Trace): Compose {
   const passedOn = Object.fromEntries(PASSED_ON.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
   const clean = { ...passedOn, DOCKER_HOST: dockerHost }
+  const { size, mtimeMs } = statSync(program)
   return {
-    async run(paths, args, { signal, onLine, keepStdout = false, lockFd }) {
+    identity: `${size}-${mtimeMs}`,
+    async run(paths, args, { signal, onLine, keepStdout = false, input, environment = {}, lockFd }) {
       const kept: string[] = []
       const out = splitLines(onLine)
       const err = splitLines(onLine)
       const command = () =>
         runProcess(program, ['--ansi', 'never', '--progress', 'plain', ...args], {
           cwd: paths.workingDir,
-          env: { ...clean, ...environmentOf(paths) },
+          env: { ...environment, ...clean, ...environmentOf(paths) },
+          ...(input === undefined ? {} : { input }),
           signal,
           inheritFd: lockFd,
           onStdout: keepStdout ? (text) => kept.push(text) : (text) => out.push(text),
           onStderr: (text) => err.push(text),
         })
-      const exitCode = await trace(`compose ${args[0] ?? ''}`, { stack: paths.name }, command)
+      const exitCode = await trace(`compose ${args.find((arg) => COMMANDS.has(arg)) ?? ''}`, { stack: paths.name }, command)
       out.flush()
       err.flush()
       return { exitCode, stdout: kept.join('') }

@@ -1,11 +1,13 @@
 import { printable } from '@deployer/shared/printable'
-import type { Container, ContainerHealth, Engine } from '../ports.ts'
+import { EngineAway, type Container, type ContainerEvent, type ContainerHealth, type Engine, type Image } from '../ports.ts'
 import { EngineError, EngineHttp } from './engine-http.ts'
 
 interface ListedContainer {
   Id: string
   Names: string[]
   State: string
+  /** `Up 3 minutes (healthy)`, `Exited (1) 2 hours ago`, `Restarting (1) 3 seconds ago` */
+  Status: string
   ImageID: string
   Labels: Record<string, string>
 }
@@ -19,6 +21,11 @@ interface InspectedContainer {
   HostConfig: { CapAdd: string[] | null }
   Config: { Labels: Record<string, string>; User: string }
   State: { Status: string; ExitCode: number; StartedAt: string; Health?: { Status: ContainerHealth['health'] } }
+}
+
+interface InspectedImage {
+  Id: string
+  RepoDigests: string[] | null
 }
 
 /** The Docker Engine over its own HTTP API: an answer in 3 ms where the command line takes 50. */
@@ -45,6 +52,7 @@ export function createEngine(dockerHost: string): Engine {
       }
     },
     async startHelper({ name, spec, command, env, labels }, signal) {
+      const [network = 'none', ...more] = spec.networks
       const body = {
         Image: spec.imageId,
         User: spec.user,
@@ -54,16 +62,18 @@ export function createEngine(dockerHost: string): Engine {
         Healthcheck: { Test: ['NONE'] },
         HostConfig: {
           Binds: spec.mounts.map(({ source, destination }) => `${source}:${destination}`),
-          NetworkMode: spec.networks[0] ?? 'none',
+          NetworkMode: network,
           CapDrop: ['ALL'],
           CapAdd: spec.capabilities,
           SecurityOpt: ['no-new-privileges:true'],
           LogConfig: { Type: 'json-file' },
+          // `on-failure` would not start it again with the engine.
+          RestartPolicy: { Name: 'always' },
         },
       }
-      const { Id } = await http.json<{ Id: string }>('POST', `/containers/create?name=${name}`, signal, body)
-      await http.text('POST', `/containers/${Id}/start`, signal)
-      return Id
+      await unless([409], http.json('POST', `/containers/create?name=${name}`, signal, body))
+      for (const other of more) await unless([403], http.json('POST', `/networks/${other}/connect`, signal, { Container: name }))
+      await http.text('POST', `/containers/${name}/start`, signal)
     },
     async findHelper(name, signal) {
       const found = await orNull(http.json<InspectedContainer>('GET', `/containers/${name}/json`, signal))
@@ -72,14 +82,43 @@ export function createEngine(dockerHost: string): Engine {
     async waitFor(id, signal) {
       await http.text('POST', `/containers/${id}/wait`, signal)
     },
-    async imageId(reference, signal) {
-      return (await orNull(http.json<{ Id: string }>('GET', `/images/${encodeURIComponent(reference)}/json`, signal)))?.Id ?? null
+    async image(reference, signal) {
+      const found = await orNull(http.json<InspectedImage>('GET', `/images/${encodeURIComponent(reference)}/json`, signal))
+      return found && toImage(found)
     },
     async lastLogLines(id, lines, signal) {
       return printable(demultiplex(await http.bytes('GET', `/containers/${id}/logs?stdout=1&stderr=1&tail=${lines}`, signal)))
     },
+    async stopContainer(id, signal) {
+      await unless([404, 304], http.text('POST', `/containers/${id}/stop`, signal))
+    },
     async removeContainer(id, signal) {
-      await http.text('DELETE', `/containers/${id}?force=1`, signal)
+      await unless([404], http.text('DELETE', `/containers/${id}?force=1`, signal))
+    },
+    async renameContainer(id, name, signal) {
+      return http.text('POST', `/containers/${id}/rename?name=${encodeURIComponent(name)}`, signal).then(() => true, isTaken)
+    },
+    async listNames(pattern, signal) {
+      const list = await http.json<{ Id: string; RepoTags: string[] | null }[]>(
+        'GET',
+        `/images/json?filters=${filters({ reference: [pattern] })}`,
+        signal,
+      )
+      return list.flatMap(({ Id, RepoTags }) => (RepoTags ?? []).map((name) => ({ name, id: Id })))
+    },
+    async removeImage(reference, signal) {
+      return http.text('DELETE', `/images/${encodeURIComponent(reference)}?noprune=1`, signal).then(() => true, isTaken)
+    },
+    async registryDigest(reference, auth, signal) {
+      const headers = auth === null ? {} : { 'X-Registry-Auth': auth }
+      const path = `/distribution/${encodeURIComponent(reference).replaceAll('%2F', '/')}/json`
+      return (await http.json<{ Descriptor: { digest: string } }>('GET', path, signal, undefined, headers)).Descriptor.digest
+    },
+    async dataRoot(signal) {
+      return (await http.json<{ DockerRootDir: string }>('GET', '/info', signal)).DockerRootDir
+    },
+    async ping(signal) {
+      await http.text('GET', '/_ping', signal)
     },
     async tagImage(id, reference, signal) {
       const { repository, tag } = splitReference(reference)
@@ -90,25 +129,47 @@ export function createEngine(dockerHost: string): Engine {
       const label = project === null ? 'com.docker.compose.project' : `com.docker.compose.project=${project}`
       const events = ['start', 'die', 'destroy', 'pause', 'unpause', 'health_status']
       const query = filters({ type: ['container'], event: events, label: [label] })
-      const stream = await http.open('GET', `/events?filters=${query}`, signal)
-      onEvent()
+      let rest = ''
       try {
-        for await (const chunk of stream) if (chunk) onEvent()
-      } catch (error) {
-        if (!signal.aborted) throw error
+        const stream = await http.open('GET', `/events?filters=${query}`, signal)
+        onEvent(null)
+        for await (const chunk of stream) {
+          const lines = (rest + String(chunk)).split('\n')
+          rest = lines.pop() ?? ''
+          for (const line of lines) if (line) onEvent(toEvent(line))
+        }
+      } catch (cause) {
+        if (signal.aborted) return
+        throw new EngineAway('The Docker Engine ended the stream of its events.', { cause })
       }
+      if (!signal.aborted) throw new EngineAway('The Docker Engine ended the stream of its events.')
     },
   }
 }
 
-/** `null` for what the engine does not know. */
+/** `null` for what the engine does not know, or what cannot be a name. */
 async function orNull<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof EngineError && error.status === 404) return null
+    if (error instanceof EngineError && [400, 404].includes(error.status)) return null
     throw error
   }
+}
+
+/** For what is done already: an answer of one of these statuses is no error. */
+async function unless(statuses: number[], answer: Promise<unknown>): Promise<void> {
+  try {
+    await answer
+  } catch (error) {
+    if (!(error instanceof EngineError && statuses.includes(error.status))) throw error
+  }
+}
+
+/** `false` for what something else has or needs, or that has gone. */
+function isTaken(error: unknown): false {
+  if (error instanceof EngineError && [404, 409].includes(error.status)) return false
+  throw error
 }
 
 function filters(value: Record<string, string[]>): string {
@@ -117,20 +178,28 @@ function filters(value: Record<string, string[]>): string {
 
 function toContainer(listed: ListedContainer): Container {
   const label = (name: string) => listed.Labels[`com.docker.compose.${name}`] ?? ''
+  const list = (name: string) => label(name).split(',').filter(Boolean)
+  const ended = /^(?:Exited|Restarting) \((\d+)\)/.exec(listed.Status)
+  const health = /\((healthy|unhealthy|health: starting)\)/.exec(listed.Status)?.[1] ?? 'none'
   return {
     id: listed.Id,
     name: (listed.Names[0] ?? '').replace(/^\//, ''),
     state: listed.State,
+    exitCode: ended ? Number(ended[1]) : null,
+    health: health.replace('health: ', '') as Container['health'],
     imageId: listed.ImageID,
     project: label('project'),
     service: label('service'),
+    configHash: label('config-hash'),
     workingDir: label('project.working_dir'),
+    configFiles: list('project.config_files'),
+    envFiles: list('project.environment_file'),
+    replaces: label('replace') || null,
   }
 }
 
 function toHealth(inspected: InspectedContainer): ContainerHealth {
   const { State: state } = inspected
-  const startedAt = Date.parse(state.StartedAt)
   return {
     id: inspected.Id,
     service: inspected.Config.Labels['com.docker.compose.service'] ?? '',
@@ -138,8 +207,18 @@ function toHealth(inspected: InspectedContainer): ContainerHealth {
     exitCode: state.ExitCode,
     health: state.Health?.Status ?? 'none',
     restartCount: inspected.RestartCount,
-    startedAt: startedAt > 0 ? startedAt : 0,
+    startedAt: state.StartedAt.startsWith('0001-') ? '' : state.StartedAt,
   }
+}
+
+function toImage({ Id, RepoDigests }: InspectedImage): Image {
+  return { id: Id, digests: RepoDigests ?? [] }
+}
+
+function toEvent(line: string): ContainerEvent {
+  const { Action, Actor } = JSON.parse(line) as { Action: string; Actor: { ID: string; Attributes: Record<string, string> } }
+  const code = Actor.Attributes['exitCode']
+  return { id: Actor.ID, action: Action, exitCode: code === undefined ? null : Number(code) }
 }
 
 /** `registry:5000/app:1` → `registry:5000/app` and `1`: a colon before the last slash belongs to the registry. */

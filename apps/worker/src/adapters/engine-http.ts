@@ -1,4 +1,5 @@
 import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http'
+import { EngineAway } from '../ports.ts'
 
 /** An answer of the Engine API that is not a success. */
 export class EngineError extends Error {
@@ -24,9 +25,9 @@ export class EngineHttp {
     else throw new Error(`DOCKER_HOST is "${dockerHost}", but must be unix:///path or tcp://host:port.`)
   }
 
-  /** Sends a request, with a JSON payload if there is one, and gives the answer's JSON, or `null` when it has none. */
-  async json<T>(method: string, path: string, signal: AbortSignal, payload?: unknown): Promise<T> {
-    const body = (await collect(await this.open(method, path, signal, payload))).toString('utf8')
+  /** Sends a request, with a JSON payload and further headers if there are any, and gives the answer's JSON, or `null` when it has none. */
+  async json<T>(method: string, path: string, signal: AbortSignal, payload?: unknown, more: Record<string, string> = {}): Promise<T> {
+    const body = (await collect(await this.open(method, path, signal, payload, more))).toString('utf8')
     return (body ? JSON.parse(body) : null) as T
   }
 
@@ -42,15 +43,25 @@ export class EngineHttp {
   }
 
   /** Sends a request and gives the answer to be read as it comes. Rejects with {@link EngineError} unless it is a success. */
-  async open(method: string, path: string, signal: AbortSignal, payload?: unknown): Promise<IncomingMessage> {
+  async open(
+    method: string,
+    path: string,
+    signal: AbortSignal,
+    payload?: unknown,
+    more: Record<string, string> = {},
+  ): Promise<IncomingMessage> {
     const json = payload === undefined ? undefined : JSON.stringify(payload)
     const headers = {
       Host: 'docker',
+      ...more,
       ...(json === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) }),
     }
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const call = request({ ...this.#target, method, path, signal, headers }, resolve)
-      call.on('error', (cause) => reject(new Error(`The Docker Engine cannot be reached: ${cause.message}`, { cause })))
+      call.on('error', (cause) => {
+        if (signal.aborted) reject(signal.reason as Error)
+        else reject(new EngineAway(`The Docker Engine cannot be reached: ${cause.message}`, { cause }))
+      })
       call.end(json)
     })
     const status = response.statusCode ?? 0
@@ -68,6 +79,10 @@ export class EngineHttp {
 
 async function collect(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of response) chunks.push(chunk as Buffer)
+  try {
+    for await (const chunk of response) chunks.push(chunk as Buffer)
+  } catch (cause) {
+    throw new EngineAway('The Docker Engine ended in the middle of an answer.', { cause })
+  }
   return Buffer.concat(chunks)
 }

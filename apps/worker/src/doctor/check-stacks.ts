@@ -9,16 +9,17 @@ import type { Container } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
 import { locateStack } from '../stacks/locate-stack.ts'
+import { isOwn } from '../stacks/own-containers.ts'
+import { COMPOSE_FILES } from '../stacks/found-files.ts'
+import { findProjectFiles } from '../stacks/project-files.ts'
 import { readDotEnv } from '../stacks/project-name.ts'
 import { stackSecrets } from '../stacks/stack-secrets.ts'
 import { config } from '../steps/config.ts'
-import { refuseForeignContainers } from '../steps/refuse.ts'
-import { isRunning } from '../steps/status.ts'
+import { ownProject, refuseForeignContainers } from '../steps/refuse.ts'
+import { isRunning } from '../release/compare.ts'
 
 type Say = (finding: Finding) => void
 
-/** The files that compose looks for, in its order. */
-const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml']
 const PATIENCE = 30_000
 
 /** Each stack, and why it could not be deployed. */
@@ -43,7 +44,12 @@ async function checkStack(host: Host, name: string, containers: Container[] | nu
   const stack = `Stack "${name}"`
   try {
     const paths = locateStack(host.root, name)
-    if (!COMPOSE_FILES.some((file) => existsSync(join(paths.dir, file)))) {
+    const all = containers ?? []
+    const own = all.filter((container) => isOwn(container, paths))
+    const project = ownProject(paths, own)
+    const files = findProjectFiles(paths, own, null)
+    const named = readDotEnv(paths.dir)['COMPOSE_FILE'] !== undefined || files.files.length > 0
+    if (!named && !COMPOSE_FILES.some((file) => existsSync(join(paths.dir, file)))) {
       return {
         level: 'hint',
         what: `${stack} has no compose file`,
@@ -53,13 +59,20 @@ async function checkStack(host: Host, name: string, containers: Container[] | nu
     const folder = await open(paths.dir, 'r')
     const said: string[] = []
     const context = { signal: AbortSignal.timeout(PATIENCE), log: (line: string) => void said.push(line) }
-    const { project } = await config(host.compose, paths, folder.fd, context)
+    const { resolved } = await config(host.compose, paths, project, files, folder.fd, context)
     await folder.close()
-    const redact = createRedact(stackSecrets(name, readDotEnv(paths.dir), project?.model ?? null))
-    if (!project)
+    const redact = createRedact(stackSecrets(name, readDotEnv(paths.dir), resolved?.definition ?? null))
+    if (!resolved) {
       return { level: 'mend', what: `${stack} cannot be deployed: its compose file is not valid`, todo: redact(said.at(-1) ?? '') }
-    const own = (containers ?? []).filter((container) => container.project === project.name)
-    refuseForeignContainers(paths, project.name, own)
+    }
+    refuseForeignContainers(paths, resolved.definition.name, all)
+    if (resolved.unset.length > 0) {
+      return {
+        level: 'hint',
+        what: `${stack} uses variables that have no value: ${resolved.unset.join(', ')}`,
+        todo: `If it was started with values for them, deploys are refused (variable_unset): set them in ${paths.workingDir}/.env`,
+      }
+    }
     if (containers === null) return { level: 'ok', what: `${stack} has a valid compose file`, todo: '' }
     if (own.some(isRunning)) return { level: 'ok', what: `${stack} is running and can be deployed`, todo: '' }
     return {

@@ -19,7 +19,7 @@ import type { Container, Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
 import { defaultProjectName } from '../stacks/project-name.ts'
-import { isRunning } from '../steps/status.ts'
+import { isRunning } from '../release/compare.ts'
 import { watchContainers } from './watch-containers.ts'
 
 /** Milliseconds between two looks at the stacks' folder. A look, since change notices do not come through every kind of mount. */
@@ -35,14 +35,17 @@ const GOODBYE = 1000
  * Tells Redis what stacks this host has and that it lives, until it is stopped.
  *
  * @param onStack Called for each stack that was not there before, before it is published.
+ * @param onChange Called for each stack whose running containers are others than before, and once for each that has some.
  * @returns Stops it, and takes this worker out of those that live.
  */
 export async function publishInventory(
   { redis, logger, engine, root, host }: { redis: Redis; logger: Logger; engine: Engine; root: StacksRoot; host: string },
   onStack: (stack: string) => Promise<void>,
+  onChange: (stack: string) => void,
 ): Promise<() => Promise<void>> {
   const member = `${host} ${randomUUID()}`
   let containers: Container[] = []
+  const lastSeen = new Map<string, string>()
   let published = ''
   let publishedAt = 0
   let updating = Promise.resolve()
@@ -50,7 +53,7 @@ export async function publishInventory(
   async function update(): Promise<void> {
     const names = await listStacks(root.here)
     for (const name of names) await onStack(name)
-    const inventory: Inventory = { host, version, stacks: names.map((name) => describe(root, name, containers)) }
+    const inventory: Inventory = { host, version, stacks: names.map((name) => describe(name, ownContainers(root, name, containers))) }
     const json = JSON.stringify(inventory)
     if (json === published && Date.now() - publishedAt < REPEAT_AFTER) return
     await redis.multi().hset(INVENTORY_KEY, host, json).publish(INVENTORY_CHANNEL, host).exec()
@@ -63,6 +66,17 @@ export async function publishInventory(
     (updating = updating.then(update).catch((error: unknown) => {
       logger.error({ event: 'inventory_failed', err: error }, 'the inventory could not be published')
     }))
+  async function tellChanges(): Promise<void> {
+    for (const name of await listStacks(root.here).catch(() => [])) {
+      const running = ownContainers(root, name, containers).filter(isRunning)
+      const seen = running
+        .map(({ id }) => id)
+        .sort()
+        .join()
+      if (seen !== (lastSeen.get(name) ?? '')) onChange(name)
+      lastSeen.set(name, seen)
+    }
+  }
   const beat = async () => {
     const now = Date.now()
     await redis.zadd(HEARTBEATS_KEY, now, member)
@@ -73,7 +87,7 @@ export async function publishInventory(
   }
   const stopWatching = watchContainers(engine, logger, (list) => {
     containers = list
-    void refresh()
+    void refresh().then(tellChanges)
   })
   await beat()
   await refresh()
@@ -89,9 +103,14 @@ export async function publishInventory(
   }
 }
 
-function describe(root: StacksRoot, name: string, containers: Container[]): InventoryStack {
+function ownContainers(root: StacksRoot, name: string, containers: Container[]): Container[] {
   const project = defaultProjectName(name, {})
   const dir = `${root.onHost}/${name}`
-  const own = containers.filter(({ workingDir, project: of }) => workingDir === dir || (workingDir === '' && of === project))
+  const isOwn = ({ workingDir, project: of }: Container) =>
+    workingDir === dir || workingDir.startsWith(`${dir}/`) || (workingDir === '' && of === project)
+  return containers.filter(isOwn)
+}
+
+function describe(name: string, own: Container[]): InventoryStack {
   return { name, services: [...new Set(own.map(({ service }) => service))].sort(), running: own.some(isRunning) }
 }

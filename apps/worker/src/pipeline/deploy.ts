@@ -1,205 +1,111 @@
 import type { RunReport } from '@deployer/shared/job'
-import type { Compose, Container, Engine, StackPaths } from '../ports.ts'
+import type { JobData } from '@deployer/shared/job-data'
+import type { Tools } from '../converge/tools.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Container } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
-import { imagesByService, listChanges } from '../steps/changes.ts'
-import { composeStep, PULL, recreate, UP, UP_WITHOUT_PULL } from '../steps/compose-step.ts'
-import type { ComposeProject } from '../steps/config.ts'
-import { findFormerImages, keepFormerImages, protectImages, restoreImages, type ImageIds } from '../steps/former-images.ts'
-import { removeLeftovers } from '../steps/leftovers.ts'
-import { runStep, type StepContext, type StepRunner } from '../steps/step.ts'
-import { verify } from '../steps/verify.ts'
-import { failedAt, type DeployOutcome } from './outcome.ts'
+import { describePlan } from '../release/changes.ts'
+import { compare, isBroken, isRunning, type Plan } from '../release/compare.ts'
+import type { Release } from '../release/release.ts'
+import { finish } from './finish.ts'
+import { findTarget } from './find-target.ts'
+import type { RunReporter } from './report-run.ts'
 import { survey } from './survey.ts'
+import type { Draft } from './what-runs.ts'
+import { failedAt } from './outcome.ts'
 
-/** Seconds that steps may take, and what may be done. */
-export interface DeployLimits {
-  statusTimeout: number
-  configTimeout: number
-  pullTimeout: number
-  upTimeout: number
-  /** 0 skips `verify`. */
-  healthTimeout: number
-  rollback: boolean
+/** A job of a stack, and what the pipeline has to know of the world around it. */
+export interface DeployRequest {
+  jobId: string
+  job: JobData
+  /** Digests that callers expect, by service. */
+  expect: Record<string, string>
+  inContainer: boolean
+  /** Passes the point after which the job cannot be canceled. @throws When it may not go on. */
+  enterApplying: () => Promise<void>
+  /** Protects the images of all kept releases from pruning. */
+  protect: () => Promise<void>
+  /** The worker's own container: a stack that has it cannot be updated from here. */
+  self: Self | null
 }
 
-/** All that a deploy works with; it knows neither HTTP nor queue. */
-export interface DeployInput {
-  action: 'deploy' | 'rollback'
-  paths: StackPaths
-  lockFd: number
-  engine: Engine
-  compose: Compose
-  limits: DeployLimits
-  steps: StepRunner
-  /** Called as soon as values are known that no output may show. */
-  hide: (secrets: string[]) => void
-  /** The images that ran before, kept from an earlier start of the same job that got as far as changing something. */
-  former: ImageIds | null
-  /** Passes the point of no return, and keeps the images for a later start. Throws when the job may not go on. */
-  enterApplying: (former: ImageIds) => Promise<void>
-  /** The container that this process runs in: a stack that has it cannot be updated from here. */
-  ownContainer: string | null
-  /** Lets somebody outside of the stack do the deploy; what comes back is the whole report. `null` where nobody is needed. */
-  handOver: ((former: ImageIds) => Promise<RunReport>) | null
+/** A worker that runs in a container. */
+export interface Self {
+  container: string
+  /** Whether DATA_DIR outlives the container. */
+  keepsData: boolean
 }
-
-/** How `up` and `verify` went, and what runs after it. */
-type Applied = { ok: true; now: Container[] } | { ok: false; at: 'up' | 'verify'; message: string }
-
-/** Log lines of a failed service that go into the tail. */
-const LOG_LINES = 20
 
 /**
- * Updates a stack: status, config, pull, up, verify, and back to the former images when `up` or `verify` fails.
+ * Runs a job under its stack's lock: status, config, pull; what is wanted is fixed and kept, and from then on the job ends in that or in what ran
+ * before.
  *
  * @throws {Refusal} before anything is changed, and the job's abort reason when it has to stop.
  */
-export async function deploy(input: DeployInput): Promise<DeployOutcome | RunReport> {
-  const found = await survey(input)
-  if ('state' in found) return found
-  const { project, containers } = found
-  const before = input.former ?? Object.fromEntries(imagesByService(containers))
-  if (input.handOver && containers.some(({ id }) => id === input.ownContainer)) {
-    await input.enterApplying(before)
-    return input.handOver(before)
+export async function deploy(tools: Tools, reporter: RunReporter, journal: Journal, request: DeployRequest): Promise<RunReport> {
+  const { job, self } = request
+  const surveyed = await survey(tools, journal, request)
+  if ('failed' in surveyed) return reporter.end(failedAt(surveyed.failed))
+  const found = await findTarget(tools, journal, request, surveyed)
+  if ('failed' in found) return reporter.end(failedAt(found.failed))
+  const { before, target } = found
+  const { own } = surveyed
+  const plan = compare({ ...target, number: 0 }, own)
+  if (job.action === 'plan') {
+    const told = describePlan({ ...before, number: 0 }, { ...target, number: 0 }, plan)
+    return reporter.end({ state: 'succeeded', code: null, message: null, plan: told, release: journal.file.current })
   }
-  if (input.action === 'rollback') return rollBackOnRequest(input, project, containers, before)
-  const pulled = await runStep(input.steps, 'pull', input.limits.pullTimeout, (context) =>
-    composeStep(input.compose, input.paths, input.lockFd, PULL, context),
+  const isSelf = self !== null && own.some(({ id }) => id === self.container)
+  if (isSelf && !self.keepsData) throw noDataVolume()
+  await request.enterApplying()
+  reporter.detach()
+  await begin(tools, reporter, journal, request, own, plan, before, target)
+  if (isSelf) throw new HandedOver()
+  return finish(tools, reporter, journal)
+}
+
+/** The stack contains this worker, so somebody else has to finish what is open in its journal. */
+export class HandedOver extends Error {}
+
+/** The point of no return. */
+async function begin(
+  tools: Tools,
+  reporter: RunReporter,
+  journal: Journal,
+  { jobId, job, expect, protect }: DeployRequest,
+  own: Container[],
+  plan: Plan,
+  before: Draft | Release,
+  target: Draft | Release,
+): Promise<void> {
+  const broken = [...new Set(own.filter(isBroken).map(({ service }) => service))]
+  const healthy = broken.length === 0 && before.lost.length === 0 && !journal.file.unproven
+  const kept = before.number === undefined ? journal.save({ ...before, at: tools.clock.timestamp() }, healthy) : before
+  journal.observe(kept.number)
+  const wanted = target.number === undefined ? journal.save({ ...target, at: tools.clock.timestamp(), jobId, by: job.caller }) : target
+  if (wanted.number !== kept.number) await protect()
+  journal.begin({
+    jobId,
+    job,
+    target: wanted.number,
+    before: kept.number,
+    heading: 'target',
+    starts: 0,
+    report: { ...reporter.soFar(), expect },
+    plan,
+    fingerprint: target.fingerprint,
+    containers: own.filter(isRunning).map(({ id }) => id),
+    broken,
+    proveAll: journal.file.unproven,
+    fault: null,
+    told: false,
+  })
+}
+
+function noDataVolume(): Refusal {
+  return new Refusal(
+    'no_data_volume',
+    "This stack contains Deployer's own worker, and its DATA_DIR is on no volume: what a helper has to know to update it would be lost with the container. " +
+      'Mount a volume there: volumes: ["worker-data:/data"], and DATA_DIR=/data.',
   )
-  if (!pulled.ok) return failedAt('pull')
-  // Asked for while Redis notes that the changes begin.
-  const signal = AbortSignal.timeout(30_000)
-  const protecting = protectImages(input.engine, input.paths.name, project, before, signal)
-  const listing = input.engine.listContainers(signal, project.name).then((list) => protecting.then(() => list))
-  listing.catch(() => undefined)
-  await input.enterApplying(before)
-  const applied = await apply(input, project, containers, listing)
-  return conclude(input, project, before, applied)
-}
-
-/** Brings the images of the deploy before back, because somebody asked for it. */
-async function rollBackOnRequest(
-  input: DeployInput,
-  project: ComposeProject,
-  containers: Container[],
-  before: ImageIds,
-): Promise<DeployOutcome> {
-  const { engine, paths, steps, limits } = input
-  const former = await findFormerImages(engine, paths.name, Object.keys(project.services), AbortSignal.timeout(30_000))
-  if (Object.keys(former).length === 0) {
-    throw new Refusal(
-      'nothing_to_roll_back',
-      `No image of an earlier deploy of "${paths.name}" is kept, so there is nothing to go back to.`,
-    )
-  }
-  await input.enterApplying(before)
-  const applied = await runStep(steps, 'rollback', limits.upTimeout, async (context) => {
-    await restoreImages(engine, project, former, context)
-    await protectImages(engine, paths.name, project, before, context.signal)
-    return composeStep(input.compose, paths, input.lockFd, UP_WITHOUT_PULL, context)
-  })
-  const verified = applied.ok
-    ? await verifyFresh(input, project, containers)
-    : { ok: false as const, at: 'up' as const, message: 'rollback failed' }
-  return conclude(input, project, before, verified)
-}
-
-/**
- * `up`, and `verify` where a container was made anew.
- *
- * @param listing The project's containers as they are now; a second try asks again.
- */
-async function apply(
-  input: DeployInput,
-  project: ComposeProject,
-  containers: Container[],
-  listing: Promise<Container[]>,
-): Promise<Applied> {
-  const { engine, steps, limits } = input
-  let listed: Promise<Container[]> | undefined = listing
-  const up = await runStep(steps, 'up', limits.upTimeout, (context) =>
-    composeStep(input.compose, input.paths, input.lockFd, UP, context, async () => {
-      const now = await (listed ?? engine.listContainers(context.signal, project.name))
-      listed = undefined
-      await removeLeftovers(engine, now, context)
-    }),
-  )
-  return up.ok ? verifyFresh(input, project, containers) : { ok: false, at: 'up', message: 'up failed' }
-}
-
-/** Proves the containers that were not there before. After an interrupted start it cannot be told which those are: then all. */
-async function verifyFresh(input: DeployInput, project: ComposeProject, containers: Container[]): Promise<Applied> {
-  const now = await input.engine.listContainers(AbortSignal.timeout(30_000), project.name)
-  const old = new Set(input.former === null ? containers.map(({ id }) => id) : [])
-  const fresh = now.filter(({ id }) => !old.has(id))
-  if (fresh.length === 0 || input.limits.healthTimeout === 0) return { ok: true, now }
-  let fault = 'not healthy in time'
-  const verified = await runStep(input.steps, 'verify', input.limits.healthTimeout, async (context) => {
-    const end = await verify(input.engine, project.name, fresh, input.former === null, context)
-    if (end.failed) {
-      fault = `${end.failed.service} ${end.failed.says}`
-      await logLastLines(input.engine, end.failed, context)
-    }
-    return end
-  })
-  return verified.ok ? { ok: true, now } : { ok: false, at: 'verify', message: `verify failed, ${fault}` }
-}
-
-/** Ends a deploy whose containers have been touched: keeps the replaced images, or goes back to them. */
-async function conclude(input: DeployInput, project: ComposeProject, before: ImageIds, applied: Applied): Promise<DeployOutcome> {
-  const { engine, paths } = input
-  const rollback = applied.ok ? null : await rollBack(input, project, before, applied.at)
-  const now = applied.ok ? applied.now : await engine.listContainers(AbortSignal.timeout(30_000), project.name)
-  const changes = listChanges(project, new Map(Object.entries(before)), now)
-  if (applied.ok) {
-    const replaced = Object.fromEntries(changes.flatMap(({ service, from }) => (from === null ? [] : [[service, from]])))
-    const message = await keepFormerImages(engine, paths.name, replaced, AbortSignal.timeout(30_000)).then(
-      () => null,
-      (error: Error) => `Deployed, but the former images could not be kept for a rollback: ${error.message}`,
-    )
-    return { state: 'succeeded', code: null, message, changes, rolledBack: false }
-  }
-  const message = `${applied.message}. ${rollback?.message ?? ''}`.trim()
-  return { state: 'failed', code: 'step_failed', message, changes, rolledBack: rollback?.ok === true }
-}
-
-/** Puts the former images back after a failure and proves that they run. */
-async function rollBack(
-  input: DeployInput,
-  project: ComposeProject,
-  before: ImageIds,
-  failedAt: 'up' | 'verify',
-): Promise<{ ok: boolean; message: string }> {
-  const { engine, steps, limits, paths } = input
-  if (!limits.rollback) return { ok: false, message: 'Not rolled back, because ROLLBACK is off.' }
-  let restored: string[] = []
-  const end = await runStep(steps, 'rollback', limits.upTimeout + limits.healthTimeout, async (context) => {
-    restored = await restoreImages(engine, project, before, context)
-    if (restored.length === 0) {
-      context.log('no image is another one than before: there is nothing to go back to')
-      return { ok: false, exitCode: null }
-    }
-    const old = new Set((await engine.listContainers(context.signal, project.name)).map(({ id }) => id))
-    const compose = (args: string[]) =>
-      composeStep(input.compose, paths, input.lockFd, args, context, async () =>
-        removeLeftovers(engine, await engine.listContainers(context.signal, project.name), context),
-      )
-    const recreated = failedAt === 'up' ? await compose(recreate(restored)) : null
-    const up = recreated && !recreated.ok ? recreated : await compose(UP_WITHOUT_PULL)
-    if (!up.ok || limits.healthTimeout === 0) return up
-    const fresh = (await engine.listContainers(context.signal, project.name)).filter(({ id }) => !old.has(id))
-    const verified = await verify(engine, project.name, fresh, true, context)
-    if (verified.failed) await logLastLines(engine, verified.failed, context)
-    return { ok: verified.ok, exitCode: up.exitCode }
-  })
-  if (end.ok) return { ok: true, message: 'Rolled back: the former images run again.' }
-  if (restored.length === 0)
-    return { ok: false, message: 'No image had changed, so there was nothing to roll back to: look at the compose file.' }
-  return { ok: false, message: 'THE ROLLBACK FAILED TOO: the stack needs you. Its tail says why.' }
-}
-
-async function logLastLines(engine: Engine, failed: { id: string; service: string }, context: StepContext): Promise<void> {
-  const text = await engine.lastLogLines(failed.id, LOG_LINES, context.signal)
-  for (const line of text.trimEnd().split('\n')) if (line) context.log(`${failed.service} | ${line}`)
 }

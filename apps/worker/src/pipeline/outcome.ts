@@ -1,16 +1,21 @@
-import type { Change, OutcomeCode, StepName } from '@deployer/shared/job'
+import type { RunReport, StepName } from '@deployer/shared/job'
+import { Refusal } from '../refusal.ts'
 
-/** What a deploy has come to. */
-export interface DeployOutcome {
-  state: 'succeeded' | 'failed'
-  code: OutcomeCode | null
-  message: string | null
-  changes: Change[]
-  rolledBack: boolean
-}
+/** What a job has come to; what is left out is as at its start. */
+export type Outcome = Pick<RunReport, 'state' | 'code' | 'message'> &
+  Partial<Pick<RunReport, 'changes' | 'rolled_back' | 'release' | 'expect' | 'degraded' | 'plan' | 'refusal'>>
 
 /** A deploy that ended at a step, with nothing changed. */
-export function failedAt(step: StepName, detail = ''): DeployOutcome {
-  const message = `The step "${step}" failed${detail && `: ${detail}`}. Its tail says why.`
-  return { state: 'failed', code: 'step_failed', message, changes: [], rolledBack: false }
+export function failedAt(step: StepName): Outcome {
+  return { state: 'failed', code: 'step_failed', message: `The step "${step}" failed, so nothing was changed. Its tail says why.` }
+}
+
+/** What an error out of a deploy makes of it. */
+export function outcomeOf(error: unknown): Outcome {
+  const code = error instanceof Refusal ? error.code : 'step_failed'
+  return { state: 'failed', code, message: error instanceof Error ? error.message : String(error) }
+}
+
+export function canceled(): Outcome {
+  return { state: 'canceled', code: 'canceled', message: 'The job was canceled before anything was changed.' }
 }

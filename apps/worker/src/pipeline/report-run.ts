@@ -1,9 +1,11 @@
-import type { RunReport, StepName } from '@deployer/shared/job'
+import type { RunReport } from '@deployer/shared/job'
 import type { Logger } from '@deployer/shared/logger'
-import type { Trace } from '@deployer/shared/telemetry'
 import { createRedact } from '@deployer/shared/redact'
-import type { RunningStep, StepEnd, StepRunner } from '../steps/step.ts'
-import type { DeployOutcome } from './outcome.ts'
+import type { Trace } from '@deployer/shared/telemetry'
+import type { Clock } from '../ports.ts'
+import { Refusal } from '../refusal.ts'
+import { isOk, type StepEnd, type StepRunner } from '../steps/step.ts'
+import type { Outcome } from './outcome.ts'
 import { createTail } from './tail.ts'
 
 /** Where a run is made known. */
@@ -19,31 +21,32 @@ export interface RunSink {
 /** Collects what happens in a run. */
 export interface RunReporter extends StepRunner {
   hide(secrets: string[]): void
-  /** Keeps the images that run before the first change, for a start that has to mend this one. */
-  remember(images: Record<string, string>): void
+  /** A line for the live log before the first step: the job waits for something. */
+  say(line: string): void
+  /** From here on nothing but time ends a step. */
+  detach(): void
+  /** How the run has gone so far. */
+  soFar(): RunReport
   /** The report with the run's end in it. */
-  end(outcome: DeployOutcome | RunReport | { state: 'canceled'; code: 'canceled'; message: string }): RunReport
+  end(outcome: Outcome): RunReport
 }
 
 /**
  * @param signal The job's own: aborted when it is canceled or its lock is lost.
  * @param secrets Values of Deployer's own that no output may show.
- * @param former The images that an earlier start of the same job has kept.
+ * @param former How an earlier start of the same job went, up to the point where this one goes on.
  */
-export function reportRun(sink: RunSink, logger: Logger, signal: AbortSignal, secrets: string[], former: RunReport['former']): RunReporter {
+export function reportRun(
+  sink: RunSink,
+  logger: Logger,
+  clock: Clock,
+  signal: AbortSignal,
+  secrets: string[],
+  former: RunReport | null,
+): RunReporter {
   let redact = createRedact(secrets)
-  const report: RunReport = {
-    state: 'running',
-    code: null,
-    message: null,
-    steps: [],
-    changes: [],
-    rolled_back: false,
-    started_at: new Date().toISOString(),
-    finished_at: null,
-    former,
-  }
-  const details = new Map<RunningStep, { name: StepName; finished: () => { durationMs: number; tail: string } }>()
+  let jobSignal: AbortSignal | null = signal
+  const report: RunReport = former ?? newReport(clock.timestamp())
   sink.event('state', { state: 'running' })
   sink.save(report)
 
@@ -51,63 +54,67 @@ export function reportRun(sink: RunSink, logger: Logger, signal: AbortSignal, se
     hide(more) {
       redact = createRedact([...secrets, ...more])
     },
-    remember(images) {
-      report.former = images
-      sink.save(report)
+    say(line) {
+      sink.event('log', { step: 'status', line: redact(line) })
+      logger.info({ event: 'waiting' }, line)
     },
-    begin(name, seconds, work) {
-      const started = performance.now()
+    detach() {
+      jobSignal = null
+    },
+    soFar: () => structuredClone(report),
+    async run(name, seconds, work) {
+      const started = clock.now()
       const tail = createTail()
-      const timeout = AbortSignal.timeout(seconds * 1000)
-      const stepSignal = AbortSignal.any([signal, timeout])
-      let durationMs = 0
+      const timeout = clock.timeout(seconds * 1000)
+      const stepSignal = jobSignal ? AbortSignal.any([jobSignal, timeout]) : timeout
       const log = (line: string) => {
         tail.add(line)
         sink.event('log', { step: name, line: redact(line) })
       }
       sink.event('step', { name, state: 'running' })
-      const ended = sink
-        .trace(`step ${name}`, {}, () => work({ signal: stepSignal, log }))
-        .catch((error: unknown): StepEnd => {
-          if (!stepSignal.aborted) tail.add(error instanceof Error ? error.message : String(error))
-          return { ok: false, exitCode: null }
-        })
-        .then((end): StepEnd => {
-          durationMs = Math.round(performance.now() - started)
-          if (!timeout.aborted || end.ok) return end
-          tail.add(`The step took longer than ${seconds} seconds and was ended with all its processes.`)
-          return { ok: false, exitCode: null }
-        })
-      const step: RunningStep = { log, ended }
-      details.set(step, { name, finished: () => ({ durationMs, tail: tail.text(redact) }) })
-      return step
-    },
-    async finish(step) {
-      const end = await step.ended
-      const detail = details.get(step)
-      if (!detail) throw new Error('this step was not begun here')
-      if (signal.aborted && !end.ok) throw signal.reason
-      const { durationMs, tail } = detail.finished()
-      const entry = { name: detail.name, ok: end.ok, exit_code: end.exitCode, duration_ms: durationMs }
-      report.steps.push({ ...entry, tail })
-      const { name, ...fields } = entry
-      logger.info({ event: 'step', step: name, ...fields }, 'step ended')
-      sink.event('step', { ...entry, tail, state: 'ended' })
+      let end: StepEnd
+      try {
+        end = await sink.trace(`step ${name}`, {}, () => work({ signal: stepSignal, log }))
+      } catch (error) {
+        if (error instanceof Refusal) throw error
+        end = { how: 'disproved', says: error instanceof Error ? error.message : String(error) }
+        if (!stepSignal.aborted) tail.add(end.says)
+      }
+      if (jobSignal?.aborted && !isOk(end)) throw jobSignal.reason
+      if (timeout.aborted && !isOk(end)) {
+        end = { ...end, how: 'time_over', seconds }
+        tail.add(`The step took longer than ${seconds} seconds and was ended with all its processes.`)
+      }
+      const exit_code = end.how === 'exited' ? end.code : end.how === 'proved' ? 0 : null
+      const entry = { name, ok: isOk(end), exit_code, duration_ms: Math.round(clock.now() - started) }
+      report.steps.push({ ...entry, tail: tail.text(redact) })
+      logger.info({ event: 'step', step: name, ok: entry.ok, exit_code, duration_ms: entry.duration_ms }, 'step ended')
+      sink.event('step', { ...entry, tail: tail.text(redact), state: 'ended' })
       sink.save(report)
       return end
     },
     end(outcome) {
-      // A whole report comes from whoever did the deploy in this run's place.
-      if ('finished_at' in outcome) return { ...outcome, started_at: report.started_at }
-      report.state = outcome.state
-      report.code = outcome.code
-      report.message = outcome.message === null ? null : redact(outcome.message)
-      if ('changes' in outcome) {
-        report.changes = outcome.changes
-        report.rolled_back = outcome.rolledBack
-      }
-      report.finished_at = new Date().toISOString()
+      Object.assign(report, { rolled_back: false, ...outcome, message: outcome.message === null ? null : redact(outcome.message) })
+      report.finished_at = clock.timestamp()
       return report
     },
+  }
+}
+
+function newReport(started_at: string): RunReport {
+  return {
+    state: 'running',
+    code: null,
+    message: null,
+    steps: [],
+    changes: [],
+    rolled_back: false,
+    release: null,
+    expect: {},
+    degraded: [],
+    plan: null,
+    refusal: null,
+    started_at,
+    finished_at: null,
   }
 }

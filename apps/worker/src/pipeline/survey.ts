@@ -1,52 +1,91 @@
+import type { StepName } from '@deployer/shared/job'
+import { fromFiles } from '../converge/compose-args.ts'
+import type { Tools } from '../converge/tools.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { Container } from '../ports.ts'
-import { defaultProjectName, readDotEnv } from '../stacks/project-name.ts'
-import { stackSecrets } from '../stacks/stack-secrets.ts'
-import { config, type ComposeProject } from '../steps/config.ts'
-import { refuseForeignContainers } from '../steps/refuse.ts'
-import { isRunning, runningServices } from '../steps/status.ts'
-import type { DeployInput } from './deploy.ts'
-import { failedAt, type DeployOutcome } from './outcome.ts'
+import { Refusal } from '../refusal.ts'
+import { isRunning } from '../release/compare.ts'
+import type { ComposeModel } from '../release/release.ts'
+import { findProjectFiles, type ProjectFiles } from '../stacks/project-files.ts'
+import { config, type Resolved } from '../steps/config.ts'
+import { ownProject, refuseForeignContainers } from '../steps/refuse.ts'
+import { status, type Observed } from '../steps/status.ts'
+import { isOk } from '../steps/step.ts'
+import type { DeployRequest } from './deploy.ts'
 
 /** What the reading steps have found out. */
 export interface Survey {
-  project: ComposeProject
-  /** Every container of the project, before anything is changed. */
-  containers: Container[]
+  project: string
+  /** The project's containers, without those of services that are switched off by a profile. */
+  own: Container[]
+  files: ProjectFiles
+  /** `null` for a rollback, which needs no files. */
+  resolved: Resolved | null
 }
 
 /**
- * Status and config. Both only read, so they run side by side; they are judged and reported one after the other.
+ * Status and config, which only read, and what has to be refused by then.
  *
  * @throws {Refusal} when a deploy would do damage.
  */
-export async function survey(input: DeployInput): Promise<Survey | DeployOutcome> {
-  const { paths, engine, compose, limits, steps, lockFd } = input
-  const dotEnv = readDotEnv(paths.dir)
-  input.hide(stackSecrets(paths.name, dotEnv, null))
-  let listed: Container[] = []
-  let project: ComposeProject | null = null
-  const status = steps.begin('status', limits.statusTimeout, async (context) => {
-    listed = await engine.listContainers(context.signal)
-    return { ok: true, exitCode: 0 }
-  })
-  const reading = steps.begin('config', limits.configTimeout, async (context) => {
-    const end = await config(compose, paths, lockFd, context)
-    project = end.project
+export async function survey(tools: Tools, journal: Journal, { job }: DeployRequest): Promise<Survey | { failed: StepName }> {
+  const { engine, compose, limits, paths, steps, lockFd } = tools
+  const current = journal.current()
+  let observed: Observed = { all: [], own: [] }
+  const seen = await steps.run('status', limits.statusTimeout, async (context) => {
+    const end = await status(engine, paths, context)
+    observed = end.observed
     return end
   })
-  await Promise.all([status.ended, reading.ended])
-  const resolved = project as ComposeProject | null
-  if (resolved) input.hide(stackSecrets(paths.name, dotEnv, resolved.model))
-  const name = resolved?.name ?? defaultProjectName(paths.name, dotEnv)
-  const containers = listed.filter((container) => container.project === name)
-  for (const service of runningServices(containers)) status.log(service)
-  if (!(await steps.finish(status)).ok) return failedAt('status')
-  // A job that was cut off in `up` may have left nothing running; it is run again to mend that.
-  if (input.former === null && !containers.some(isRunning)) {
-    const message = `No service of "${paths.name}" is running, so nothing was changed. Start it once by hand: cd ${paths.workingDir} && docker compose up -d`
-    return { ...failedAt('status'), code: 'not_running', message }
+  if (!isOk(seen)) return { failed: 'status' }
+  let project = ownProject(paths, observed.own) ?? (journal.file.unproven ? (current?.project ?? null) : null)
+  if (project !== null) refuseNotRunning(tools, journal, observed.own)
+  const files = findProjectFiles(
+    paths,
+    observed.own.filter((container) => container.project === project),
+    current && current.project === project ? current : null,
+  )
+  if (job.action === 'rollback' && project !== null) {
+    const own = observed.own.filter((container) => container.project === project)
+    const off = current ? await switchedOff(tools, current.definition, files, own) : new Set()
+    return { project, own: own.filter(({ service }) => !off.has(service)), files, resolved: null }
   }
-  refuseForeignContainers(paths, name, containers)
-  if (!(await steps.finish(reading)).ok || !resolved) return failedAt('config')
-  return { project: resolved, containers }
+  let resolved: Resolved | null = null
+  const read = await steps.run('config', limits.configTimeout, async (context) => {
+    if (files.files.length > 0) context.log(`the files that the stack was started from: ${[...files.files, ...files.envFiles].join(', ')}`)
+    const end = await config(compose, paths, project, files, lockFd, context)
+    resolved = end.resolved
+    if (resolved) tools.hide(resolved.definition)
+    return end
+  })
+  const valid = resolved as Resolved | null
+  if (!isOk(read) || !valid) return { failed: 'config' }
+  project = valid.definition.name
+  refuseForeignContainers(paths, project, observed.all)
+  refuseNotRunning(tools, journal, observed.own)
+  const own = observed.own.filter((container) => container.project === project)
+  const off = await switchedOff(tools, valid.definition, files, own)
+  return { project, own: own.filter(({ service }) => !off.has(service)), files, resolved: valid }
+}
+
+/** @throws {Refusal} `not_running`, unless an earlier job has left the stack so. */
+function refuseNotRunning({ paths }: Tools, journal: Journal, own: Container[]): void {
+  if (own.some(isRunning) || journal.file.unproven) return
+  throw new Refusal(
+    'not_running',
+    `No service of "${paths.name}" is running, so nothing was changed. Start it once by hand: cd ${paths.workingDir} && docker compose up -d`,
+  )
+}
+
+/** Services that the files have but a profile switches off: what runs of them is left alone, as compose does. */
+async function switchedOff(tools: Tools, definition: ComposeModel, files: ProjectFiles, own: Container[]): Promise<Set<string>> {
+  if (own.every(({ service }) => service in definition.services)) return new Set()
+  const { args } = fromFiles({ project: definition.name, ...files })
+  const { stdout } = await tools.compose.run(tools.paths, [...args, '--profile', '*', 'config', '--services'], {
+    signal: tools.clock.timeout(tools.limits.configTimeout * 1000),
+    onLine: () => undefined,
+    keepStdout: true,
+    lockFd: tools.lockFd,
+  })
+  return new Set(stdout.split('\n').filter((service) => service && !(service in definition.services)))
 }

@@ -12,6 +12,8 @@ export interface RunOptions {
   signal: AbortSignal
   /** An open file that the process and all its children inherit as {@link INHERITED_FD}, with the kernel lock on it. */
   inheritFd: number
+  /** What it reads from its standard input; nothing without it. */
+  input?: string
   /** Outputs that nobody wants go nowhere, at no cost. */
   onStdout?: (text: string) => void
   onStderr?: (text: string) => void
@@ -31,9 +33,14 @@ export function runProcess(file: string, args: string[], options: RunOptions): P
       cwd: options.cwd,
       env: options.env,
       detached: true,
-      stdio: ['ignore', options.onStdout ? 'pipe' : 'ignore', options.onStderr ? 'pipe' : 'ignore', options.inheritFd],
+      stdio: [
+        options.input === undefined ? 'ignore' : 'pipe',
+        options.onStdout ? 'pipe' : 'ignore',
+        options.onStderr ? 'pipe' : 'ignore',
+        options.inheritFd,
+      ],
     })
-    const { pid, stdout, stderr } = child
+    const { pid, stdin, stdout, stderr } = child
     let ending: Promise<void> | undefined
     const end = () => (ending ??= pid === undefined ? Promise.resolve() : endProcessTree(pid))
     const onAbort = () => void end()
@@ -42,6 +49,9 @@ export function runProcess(file: string, args: string[], options: RunOptions): P
       options.signal.removeEventListener('abort', onAbort)
       reject(error)
     })
+    // Who ends before it has read everything says why by its exit code.
+    stdin?.on('error', () => undefined)
+    stdin?.end(options.input)
     if (stdout && options.onStdout) forwardText(stdout, options.onStdout)
     if (stderr && options.onStderr) forwardText(stderr, options.onStderr)
     const exited = new Promise<number | null>((done) => child.on('exit', done))

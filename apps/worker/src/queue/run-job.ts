@@ -1,49 +1,52 @@
 import type { Job as QueuedJob } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { RunReport } from '@deployer/shared/job'
 import { JobData } from '@deployer/shared/job-data'
-import type { Logger } from '@deployer/shared/logger'
+import { beginRun, enterApplying } from '@deployer/shared/run-record'
 import type { Trace } from '@deployer/shared/telemetry'
-import { beginRun, enterApplying, saveReport, type RunFence } from '@deployer/shared/run-record'
-import type { LockStack, StackLock } from '../lock/stack-lock.ts'
-import { deploy, type DeployLimits } from '../pipeline/deploy.ts'
-import type { DeployOutcome } from '../pipeline/outcome.ts'
-import { outcomeOf } from '../pipeline/outcome-of.ts'
+import { peekJournal, type Journal } from '../journal/journal.ts'
+import { protectImages, releaseImages } from '../journal/former-names.ts'
+import { deploy, HandedOver, type Self } from '../pipeline/deploy.ts'
+import { finish } from '../pipeline/finish.ts'
+import { canceled, failedAt, outcomeOf, type Outcome } from '../pipeline/outcome.ts'
 import { reportRun, type RunReporter } from '../pipeline/report-run.ts'
-import type { Compose, Engine, StackPaths } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
-import { awaitHelper, removeHelper, startHelper, type SelfInfo } from '../self/hand-over.ts'
-import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
+import { awaitHelper, startHelper, type SelfInfo } from '../self/helper.ts'
+import { openStack, type HostTools, type OpenStack } from '../stacks/open-stack.ts'
 import { JobAborted } from './job-aborted.ts'
 import { JobFailed } from './job-failed.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
+import { publishReleases } from './publish-releases.ts'
+import { createSaver } from './report-saver.ts'
 
-/** A job that killed its worker this many times is not tried again. */
+/** A job that killed its worker this many times before it changed anything is not tried again. */
 const MOST_STARTS = 3
 
+/** Milliseconds that a worker which is to stop waits for a Redis that is away, and between two looks. */
+const ABSENCE = 5000
+const LOOK = 100
+
+/** What a job works with under its stack's lock, where it needs no Redis. */
+export interface RunTools extends HostTools {
+  /** How this worker could be made again as a helper; `null` outside of a container. */
+  self: (SelfInfo & Self) | null
+  /** Aborted when this worker is to stop: what has begun to change a stack is finished, or left to its helper. */
+  stopping: AbortSignal
+  /** The jobs whose deploy is running now; the rest of a job is bookkeeping. */
+  deploying: Set<string>
+}
+
 /** What every job of this worker works with. */
-export interface JobTools {
+export interface JobTools extends RunTools {
+  /** DATA_DIR */
+  dataDir: string
   redis: Redis
-  logger: Logger
-  engine: Engine
-  compose: Compose
-  root: StacksRoot
-  limits: DeployLimits
   host: string
   /** Seconds that a job can be read after its end. */
   retention: number
   /** Values of Deployer's own that no output may show. */
   secrets: string[]
-  lockStack: LockStack
   trace: Trace
-  /** How this worker could be made again as a helper; `null` outside of a container. */
-  self: SelfInfo | null
-  /** Aborted when this worker is to stop: what a helper does is left to it. */
-  stopping: AbortSignal
-  /** The jobs whose deploy is running now; the rest of a job is bookkeeping. */
-  deploying: Set<string>
 }
 
 /**
@@ -53,190 +56,217 @@ export interface JobTools {
  * @throws {JobFailed} for every other end that has been recorded, and anything else when another start has to end the job.
  */
 export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abort: AbortController): Promise<RunReport> {
-  const data = JobData.safeParse(job.data)
-  if (!data.success || data.data.stack !== stack || data.data.host !== tools.host) {
+  const parsed = JobData.safeParse(job.data)
+  if (!parsed.success || parsed.data.stack !== stack || parsed.data.host !== tools.host) {
     throw new JobFailed('This job is not one that the API has made: its data does not fit its queue. Nothing was done.')
   }
-  // The lock is taken while Redis writes; a job that was begun before may have a helper, which needs the lock itself.
-  const over = new AbortController()
-  const live: LiveLog = { say: () => undefined }
-  const early = job.attemptsStarted === 1 ? lockFolder(tools, stack, AbortSignal.any([abort.signal, over.signal]), live) : null
-  early?.catch(() => undefined)
-  try {
-    return await runBegun(job, data.data, tools, abort, early, live)
-  } finally {
-    over.abort()
-    void early?.then(({ lock }) => lock.release()).catch(() => undefined)
-  }
-}
-
-/** The job once it is known to be one: begins the run's record, and takes it to its end. */
-async function runBegun(
-  job: QueuedJob,
-  data: JobData,
-  tools: JobTools,
-  abort: AbortController,
-  early: Promise<LockedStack> | null,
-  live: LiveLog,
-): Promise<RunReport> {
+  const data = parsed.data
   const jobId = job.id ?? ''
-  const logger = tools.logger.child({ stack: data.stack, job_id: jobId, caller: data.caller })
-  const { fence, phase, report } = await beginRun(tools.redis, jobId, data, job.attemptsMade, tools.retention)
-  if (report?.finished_at) return conclude(report)
-  const stream = createJobStreamWriter(tools.redis, jobId, tools.retention, (error) =>
+  const logger = tools.logger.child({ stack, job_id: jobId, caller: data.caller })
+  const { redis, clock, retention } = tools
+  const { fence, phase, report, expect } = await beginRun(redis, jobId, data, job.attemptsMade, retention)
+  const stream = createJobStreamWriter(redis, jobId, retention, (error) =>
     logger.warn({ event: 'stream_failed', err: error }, 'the live log could not be written'),
   )
-  live.say = (line) => {
-    stream.add('log', { step: 'status', line })
-    logger.warn({ event: 'stack_locked' }, line)
-  }
   const saver = createSaver(tools, fence, data, abort)
-  const reporter = reportRun(
-    { save: saver.save, event: stream.add, trace: tools.trace },
-    logger,
-    abort.signal,
-    tools.secrets,
-    report?.former ?? null,
-  )
-  let ended: RunReport
-  const done = tools.self && phase === 'applying' ? await takeHelperResult(tools, jobId) : null
-  if (done) ended = reporter.end(done)
-  else if (phase === 'canceled' || phase === 'canceling') ended = reporter.end(canceled())
-  else if (fence.attempt > MOST_STARTS) ended = reporter.end(gaveUp())
-  else {
-    const applying = async () => {
-      // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
-      const [now] = await Promise.all([enterApplying(tools.redis, fence), saver.settled()])
-      if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
-    }
-    logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
-    ended = reporter.end(await runDeploy({ jobId, ...data }, tools, early, live, report?.former ?? null, reporter, applying, abort.signal))
+  const sink = { save: saver.save, event: stream.add, trace: tools.trace }
+  if (report?.finished_at) {
+    const opened = await openStack(tools, stack, abort.signal, () => undefined).catch(() => null)
+    opened?.journal.told(jobId)
+    await opened?.release()
+    return conclude(report)
   }
-  // Sent before the end, over the same connection: who follows the stream reads it to here.
-  stream.add('state', { state: ended.state })
-  const flushed = stream.flush()
-  await saver.last(ended)
-  await flushed
-  if (tools.self) await removeHelper(tools.engine, jobId, tools.stopping).catch(() => undefined)
-  const { state, code, rolled_back, started_at, finished_at } = ended
-  const duration_ms = Date.parse(finished_at ?? started_at) - Date.parse(started_at)
-  logger.info({ event: 'job_finished', ok: state === 'succeeded', state, code, rolled_back, duration_ms }, 'job finished')
-  // For the dashboard, which shows a failed job's progress beside its reason.
-  if (state !== 'succeeded') await job.updateProgress({ ...ended })
+  const settle = async (ended: RunReport, journal: Journal | null) => {
+    // Sent before the end, over the same connection: who follows the stream reads it to here.
+    stream.add('state', { state: ended.state })
+    const flushed = stream.flush()
+    await saver.last(ended)
+    await flushed
+    journal?.told(jobId)
+    const { state, code, message, rolled_back, started_at, finished_at } = ended
+    const duration_ms = Date.parse(finished_at ?? started_at) - Date.parse(started_at)
+    const fields = { event: 'job_finished', ok: state === 'succeeded', state, code, rolled_back, duration_ms }
+    if (state === 'failed') logger.warn({ ...fields, message }, 'job finished')
+    else logger.info(fields, 'job finished')
+    // For the dashboard, which shows a failed job's progress beside its reason.
+    if (state !== 'succeeded') await job.updateProgress({ ...ended })
+    if (journal) await tidy(tools, stack, journal, state)
+  }
+  logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
+  const ended = await workOn(
+    {
+      jobId,
+      data,
+      expect,
+      newReporter: (former) => reportRun(sink, logger, clock, abort.signal, tools.secrets, former),
+      unfit: phase === 'canceled' || phase === 'canceling' ? canceled() : fence.attempt > MOST_STARTS ? gaveUp() : null,
+      signal: abort.signal,
+      async enterApplying() {
+        // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
+        const [now] = await orGiveUp(tools, Promise.all([enterApplying(redis, fence), saver.settled()]))
+        if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
+      },
+      settle,
+    },
+    tools,
+  )
   return conclude(ended)
 }
 
-/** A deploy under the stack's lock; what goes wrong in it becomes an outcome. */
-async function runDeploy(
-  { jobId, stack, action }: JobData & { jobId: string },
-  tools: JobTools,
-  early: Promise<LockedStack> | null,
-  live: LiveLog,
-  former: Record<string, string> | null,
-  reporter: RunReporter,
-  applying: () => Promise<void>,
-  signal: AbortSignal,
-): Promise<Parameters<RunReporter['end']>[0]> {
+/** What has begun in a stack has not ended, because of something that nobody has foreseen: it is tried again. */
+export class Unfinished extends Error {}
+
+/** One start of a job. */
+export interface Run {
+  jobId: string
+  data: JobData
+  expect: Record<string, string>
+  newReporter: (former: RunReport | null) => RunReporter
+  /** Why it is not to be begun, unless it has begun already. */
+  unfit: Outcome | null
+  signal: AbortSignal
+  enterApplying: () => Promise<void>
+  /** Makes the job's end known, while the stack is still locked. @param journal `null` where the stack could not be opened. */
+  settle: (ended: RunReport, journal: Journal | null) => Promise<void>
+}
+
+/** Takes the job to its end under the stack's lock; what goes wrong in it becomes an outcome. */
+export async function workOn(run: Run, tools: RunTools): Promise<RunReport> {
+  const { jobId, data, expect } = run
+  const { stack } = data
+  const reporter = run.newReporter(null)
+  const endWith = async (report: RunReport, journal: Journal | null) => {
+    tools.deploying.delete(jobId)
+    const ended = { ...report, expect }
+    await run.settle(ended, journal)
+    return ended
+  }
   tools.deploying.add(jobId)
   try {
-    const { paths, lock } = await (early ?? lockFolder(tools, stack, signal, live))
-    const { self } = tools
-    try {
-      return await deploy({
-        action,
-        paths,
-        lockFd: lock.fd,
-        engine: tools.engine,
-        compose: tools.compose,
-        limits: tools.limits,
-        steps: reporter,
-        hide: reporter.hide,
-        former,
-        enterApplying: async (images) => {
-          reporter.remember(images)
-          await applying()
-        },
-        ownContainer: self?.container ?? null,
-        handOver:
-          self &&
-          (async (images) => {
-            await startHelper(tools.engine, self, jobId, { stack, action, former: images }, signal)
-            // The helper waits for the lock.
-            await lock.release()
-            const result = await takeHelperResult(tools, jobId)
-            if (result) return result
-            throw new Error('The helper that deployed this stack ended without a result. See the log of its container.')
-          }),
-      })
-    } finally {
-      await lock.release()
+    for (;;) {
+      let opened: OpenStack
+      try {
+        opened = await openStack(tools, stack, run.signal, reporter.say)
+      } catch (error) {
+        const open = error instanceof Refusal ? peekJournal(tools.journalStore(stack))?.open : null
+        // Who holds the lock keeps nothing from being ended that has begun.
+        if (open && error instanceof Refusal && error.code === 'stack_busy') continue
+        if (open?.jobId === jobId) return await endWith(reporter.end(cannotEnd(error)), null)
+        return await endWith(reporter.end(endBy(error, tools)), null)
+      }
+      try {
+        return await endWith(await workOnOpen(run, tools, opened, reporter), opened.journal)
+      } catch (error) {
+        if (!(error instanceof HandedOver) || !tools.self) throw error
+        // The open entry may be another job's.
+        const helped = opened.journal.file.open?.jobId ?? jobId
+        await startHelper(tools.engine, tools.self, helped, stack, tools.stopping)
+        // The helper waits for the lock.
+        await opened.release()
+        tools.deploying.delete(jobId)
+        await awaitHelper(tools.engine, helped, tools.stopping)
+      } finally {
+        await opened.release()
+      }
     }
-  } catch (error) {
-    if (error instanceof JobAborted && error.why === 'canceled') return canceled()
-    if (error instanceof JobAborted || error === tools.stopping.reason) throw error
-    return outcomeOf(error)
   } finally {
     tools.deploying.delete(jobId)
   }
 }
 
-/** A stack's folder, and the right to run compose in it. */
-interface LockedStack {
-  paths: StackPaths
-  lock: StackLock
+/** What becomes of a job by an error. Those that another start has to deal with are thrown on. */
+function endBy(error: unknown, { stopping }: RunTools): Outcome {
+  if (error instanceof HandedOver || error === stopping.reason) throw error
+  if (!(error instanceof JobAborted)) return outcomeOf(error)
+  if (error.why === 'lost') throw error
+  return canceled()
 }
 
-/** Where it is said who has the lock; the live log, once there is one. */
-interface LiveLog {
-  say: (line: string) => void
-}
-
-/** @throws {Refusal} when the folder is not one to work in, and the signal's reason. */
-async function lockFolder(tools: JobTools, stack: string, signal: AbortSignal, live: LiveLog): Promise<LockedStack> {
-  if (!existsSync(join(tools.root.here, stack))) {
-    throw new Refusal('step_failed', `The folder of "${stack}" has been removed from ${tools.root.here}. Nothing was done.`)
+async function workOnOpen(run: Run, tools: RunTools, { journal, tools: toolsFor }: OpenStack, first: RunReporter): Promise<RunReport> {
+  const { jobId, data } = run
+  const told = () => journal.file.untold.find((one) => one.jobId === jobId)?.report
+  const { open } = journal.file
+  if (!told() && open) {
+    if (await hasOwnContainer(tools, journal.release(open.target)?.project)) throw new HandedOver()
+    const reporter = open.jobId === jobId ? run.newReporter(open.report) : first
+    reporter.detach()
+    await finish(toolsFor(reporter), reporter, journal).catch(unfinished)
   }
-  const paths = locateStack(tools.root, stack)
-  return { paths, lock: await tools.lockStack(paths, signal, (line) => live.say(line)) }
+  const known = told()
+  if (known) return known
+  if (run.unfit) return first.end(run.unfit)
+  try {
+    return await deploy(toolsFor(first), first, journal, {
+      jobId,
+      job: data,
+      expect: run.expect,
+      inContainer: tools.self !== null,
+      enterApplying: run.enterApplying,
+      protect: () => protectImages(tools.engine, data.stack, journal, tools.clock.timeout(30_000)),
+      self: tools.self,
+    })
+  } catch (error) {
+    // Once something is open, only another start can say how it ends.
+    if (error instanceof HandedOver) throw error
+    if (journal.file.open) return unfinished(error)
+    if (!(error instanceof Refusal) || data.action !== 'plan') return first.end(endBy(error, tools))
+    return first.end({ state: 'succeeded', code: null, message: null, refusal: { code: error.code, message: error.message } })
+  }
 }
 
-/** The result of a job's helper, once it has one. */
-function takeHelperResult(tools: JobTools, jobId: string): Promise<RunReport | null> {
-  return awaitHelper(tools.engine, jobId, tools.stopping)
+function unfinished(cause: unknown): never {
+  throw new Unfinished('What has begun in this stack could not be ended yet.', { cause })
 }
 
-function canceled(): { state: 'canceled'; code: 'canceled'; message: string } {
-  return { state: 'canceled', code: 'canceled', message: 'The job was canceled before anything was changed.' }
+/** Whether a project contains this worker's own container. */
+export async function hasOwnContainer({ self, engine, clock }: RunTools, project: string | undefined): Promise<boolean> {
+  if (!self || project === undefined) return false
+  return (await engine.listContainers(clock.timeout(60_000), project)).some(({ id }) => id === self.container)
 }
 
-function gaveUp(): DeployOutcome {
-  const message = `The worker died ${MOST_STARTS} times while it ran this job, so it is not tried again. See the worker's log and the kernel's (out of memory?).`
-  return { state: 'failed', code: 'step_failed', message, changes: [], rolledBack: false }
+/** What follows a job: releases are told, and images let go. */
+async function tidy(
+  { redis, engine, host, clock, logger }: JobTools,
+  stack: string,
+  journal: Journal,
+  state: RunReport['state'],
+): Promise<void> {
+  try {
+    await publishReleases(redis, host, stack, journal)
+    // What a failed deploy has brought can be looked at until one succeeds.
+    if (state === 'succeeded') await releaseImages(engine, stack, journal, clock.timeout(30_000))
+  } catch (error) {
+    logger.warn({ event: 'tidy_failed', stack, err: error }, 'what follows a job went wrong; it is done again after the next one')
+  }
+}
+
+/** What Redis is asked, unless this worker is to stop and Redis stays away: nothing has been changed by then. */
+async function orGiveUp<T>({ stopping, redis, clock }: JobTools, asked: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const giveUp = async (): Promise<never> => {
+    for (let away = 0; away < ABSENCE; away = stopping.aborted && redis.status !== 'ready' ? away + LOOK : 0)
+      await clock.wait(LOOK, over.signal)
+    throw stopping.reason
+  }
+  const givenUp = giveUp()
+  givenUp.catch(() => undefined)
+  return Promise.race([asked, givenUp]).finally(() => over.abort())
+}
+
+/** Of a job that has begun to change a stack which cannot be worked on any more. */
+function cannotEnd(error: unknown): Outcome {
+  const why = outcomeOf(error).message?.replace(/ Nothing was done\.$/, '') ?? ''
+  const message = `${why} What this job had begun to change is as its worker left it. It is ended as soon as that is mended.`
+  return { state: 'failed', code: 'rollback_failed', message }
+}
+
+function gaveUp(): Outcome {
+  const message = `The worker died ${MOST_STARTS} times while it ran this job, so it is not tried again; nothing was changed. See the worker's log and the kernel's (out of memory?).`
+  return { ...failedAt('status'), message }
 }
 
 function conclude(report: RunReport): RunReport {
   if (report.state === 'succeeded') return report
   const failed = report.steps.filter(({ ok }) => !ok)
   throw new JobFailed(report.message ?? report.state, failed.map(({ name, tail }) => `${name}:\n${tail}`).join('\n'))
-}
-
-/** Stores reports in their order, which the one connection keeps; a refused one means that this run has been replaced. */
-function createSaver(tools: JobTools, fence: RunFence, job: JobData, abort: AbortController) {
-  let saving: Promise<unknown> = Promise.resolve()
-  const save = (report: RunReport) => {
-    const saved = saveReport(tools.redis, fence, job, report, tools.retention).then((kept) => {
-      if (!kept) abort.abort(new JobAborted('lost'))
-    })
-    saving = Promise.all([saving, saved])
-    saving.catch(() => undefined)
-  }
-  return {
-    save,
-    settled: () => saving,
-    async last(report: RunReport) {
-      save(report)
-      await saving
-      if (abort.signal.reason instanceof JobAborted && abort.signal.reason.why === 'lost') throw abort.signal.reason
-    },
-  }
 }

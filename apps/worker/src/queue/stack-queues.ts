@@ -6,7 +6,7 @@ import { KEY_PREFIX, parseQueueName, QUEUES_KEY, queueName } from '@deployer/sha
 import { settleWithin } from '@deployer/shared/settle-within'
 import type { Telemetry } from '@deployer/shared/telemetry'
 import { JobAborted } from './job-aborted.ts'
-import { runJob, type JobTools } from './run-job.ts'
+import { runJob, Unfinished, type JobTools } from './run-job.ts'
 import type { Slots } from './slots.ts'
 import { watchOrphans } from './watch-orphans.ts'
 
@@ -17,6 +17,9 @@ import { watchOrphans } from './watch-orphans.ts'
 const TIMES = { lockDuration: 6000, stalledInterval: 2000 }
 /** Ends of a worker are counted by the run record; BullMQ's own limit must not come first. */
 const MOST_STALLS = 20
+
+/** Milliseconds until what could not be ended is tried again: whatever stands in its way, a full disk perhaps, does not go in an instant. */
+const RETRY = 2000
 
 /** Milliseconds that a stop waits for Redis once no deploy is running. */
 const GOODBYE = 2000
@@ -33,23 +36,16 @@ export interface StackQueues {
   addForgotten(): Promise<void>
   /** Aborts a running job of this process. */
   cancel(jobId: string): void
-  /** Takes nothing new, and ends when the running deploys have ended. May be called twice. */
+  /** Ends when the running deploys have ended; to be called when the tools' `stopping` is aborted. */
   stop(): Promise<void>
 }
-
-/** The worker is about to stop: a job that has not begun goes back to its queue. */
-class Stopping extends Error {}
 
 /**
  * @param slots Limits how many stacks are deployed at the same time.
  * @param telemetry `null`: nothing is traced.
  */
-export function createStackQueues(
-  common: Omit<JobTools, 'stopping' | 'deploying'>,
-  slots: Slots,
-  telemetry: Telemetry | null,
-): StackQueues {
-  const { redis, logger, host } = common
+export function createStackQueues(tools: JobTools, slots: Slots, telemetry: Telemetry | null): StackQueues {
+  const { redis, logger, host, stopping } = tools
   const workers = new Map<string, Worker>()
   const options: WorkerOptions = {
     connection: redis,
@@ -72,16 +68,14 @@ export function createStackQueues(
     (queue, jobId) => logger.warn({ event: 'job_stalled', queue, job_id: jobId }, 'a worker died with this job; it runs again'),
   )
   const running = new Map<string, { abort: AbortController; ended: Promise<unknown> }>()
-  const stopping = new AbortController()
-  const tools: JobTools = { ...common, stopping: stopping.signal, deploying: new Set() }
 
   async function processJob(stack: string, job: QueuedJob, token: string | undefined, lost: AbortSignal | undefined) {
-    const signals = lost ? [lost, stopping.signal] : [stopping.signal]
+    const signals = lost ? [lost, stopping] : [stopping]
     let giveBack: () => void
     try {
       giveBack = await slots.take(AbortSignal.any(signals))
     } catch (error) {
-      if (!stopping.signal.aborted) throw error
+      if (!stopping.aborted) throw error
       return putBack(job, token)
     }
     const abort = new AbortController()
@@ -92,8 +86,16 @@ export function createStackQueues(
     try {
       return await ended
     } catch (error) {
-      // What a helper goes on with is taken up by the next worker.
-      if (error !== stopping.signal.reason) throw error
+      // What a helper goes on with, or what has begun and not ended, is taken up again; so is a job whose lock could not be kept in time.
+      const again = error === stopping.reason || error instanceof Unfinished || (error instanceof JobAborted && error.why === 'lost')
+      if (!again) throw error
+      if (error instanceof Unfinished) {
+        logger.error(
+          { event: 'job_unfinished', stack, job_id: job.id, err: error.cause },
+          'what has begun in this stack could not be ended; trying again',
+        )
+        await delay(RETRY, undefined, { signal: stopping }).catch(() => undefined)
+      }
       return putBack(job, token)
     } finally {
       running.delete(job.id ?? '')
@@ -128,7 +130,7 @@ export function createStackQueues(
 
   return {
     async add(stack) {
-      if (!workers.has(stack) && !stopping.signal.aborted) await start(stack)
+      if (!workers.has(stack) && !stopping.aborted) await start(stack)
     },
     async addForgotten() {
       for (const name of await redis.smembers(QUEUES_KEY)) {
@@ -143,7 +145,6 @@ export function createStackQueues(
       running.get(jobId)?.abort.abort(new JobAborted('canceled'))
     },
     async stop() {
-      stopping.abort(new Stopping())
       void orphans.stop()
       const closing = Promise.all([...workers.values()].map((worker) => worker.close()))
       await Promise.race([Promise.all(running.values().map(({ ended }) => ended)), nothingButRedis(redis, tools.deploying)])
@@ -152,9 +153,9 @@ export function createStackQueues(
   }
 }
 
-/** Gives a job back to its queue, for the next worker. */
+/** Gives a job back to its queue, for the next one who takes it; where somebody has it already, nothing is left to do. */
 async function putBack(job: QueuedJob, token: string | undefined): Promise<never> {
-  await job.moveToWait(token)
+  await job.moveToWait(token).catch(() => undefined)
   throw new WaitingError()
 }
 

@@ -70,3 +70,8 @@ it('strike nothing out of our own words, whatever common word a variable has', (
 it('takes any model for what it is', () => {
   fc.assert(fc.property(fc.anything(), (anything) => void stackSecrets('media', {}, anything)))
 })
+
+it('finds a dollar sign as compose writes it and as programs see it', () => {
+  const found = stackSecrets('media', {}, { name: 'media', services: { web: { environment: { DB_PASSWORD: 'hunter$$seven$$secret' } } } })
+  expect(found).toEqual(expect.arrayContaining(['hunter$$seven$$secret', 'hunter$seven$secret']))
+})

@@ -30,7 +30,9 @@ export function stackSecrets(stack: string, dotEnv: Record<string, string>, mode
     (value) => value.trim().length >= SHORTEST_NAMED && !SWITCHES.includes(value.toLowerCase()),
   )
   const open = new Set<unknown>([stack, record(model)['name'], ...services.map(([name]) => name)])
-  return [...new Set([...values, ...inside])].filter((value) => !open.has(value))
+  // Compose writes a dollar sign twice in what it resolves; programs see it once.
+  const asSeen = [...values, ...inside].flatMap((value) => [value, value.replaceAll('$$', '$')])
+  return [...new Set(asSeen)].filter((value) => !open.has(value))
 }
 
 function isSecret(name: string, value: string): boolean {

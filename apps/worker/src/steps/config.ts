@@ -1,47 +1,45 @@
-import { z } from 'zod'
 import type { Compose, StackPaths } from '../ports.ts'
+import { fromFiles } from '../converge/compose-args.ts'
+import { ComposeModel } from '../release/release.ts'
+import type { ProjectFiles } from '../stacks/project-files.ts'
 import type { StepContext, StepEnd } from './step.ts'
 
-/** What a deploy needs of the resolved compose file. */
-export interface ComposeProject {
-  name: string
-  services: Record<string, { image: string }>
-  /** The whole file as compose resolves it. It holds secrets: for finding these, and never shown. */
-  model: unknown
+/** A stack's files, resolved. */
+export interface Resolved {
+  definition: ComposeModel
+  /** Variables that have no value. */
+  unset: string[]
 }
 
-const ResolvedFile = z.object({
-  name: z.string(),
-  services: z
-    .record(
-      z.string(),
-      z.object({
-        image: z.string().optional(),
-      }),
-    )
-    .default({}),
-})
+/** Compose says so of each, on its standard error. */
+const UNSET = /The \\?"([A-Za-z_][A-Za-z0-9_]*)\\?" variable is not set/
 
-/** Checks the stack's files. The resolved file holds secrets: it stays in memory, and none of it is printed. */
+/**
+ * Checks the stack's files. The resolved file holds secrets: it stays in memory, and none of it is printed.
+ *
+ * @param project Its name; `null`: the one that compose finds by itself.
+ */
 export async function config(
   compose: Compose,
   paths: StackPaths,
+  project: string | null,
+  files: ProjectFiles,
   lockFd: number,
   context: StepContext,
-): Promise<StepEnd & { project: ComposeProject | null }> {
-  const { exitCode, stdout } = await compose.run(paths, ['config', '--format', 'json'], {
+): Promise<StepEnd & { resolved: Resolved | null }> {
+  const unset = new Set<string>()
+  const { args } = fromFiles({ project: project ?? '', ...files })
+  const { exitCode, stdout } = await compose.run(paths, [...(project === null ? args.slice(2) : args), 'config', '--format', 'json'], {
     signal: context.signal,
-    onLine: context.log,
+    onLine(line) {
+      const name = UNSET.exec(line)?.[1]
+      if (name !== undefined) unset.add(name)
+      context.log(line)
+    },
     keepStdout: true,
     lockFd,
   })
-  return { ok: exitCode === 0, exitCode, project: exitCode === 0 ? readProject(stdout) : null }
-}
-
-function readProject(json: string): ComposeProject {
-  const model: unknown = JSON.parse(json)
-  const { name, services } = ResolvedFile.parse(model)
-  // An image that is built and has no name gets this one from compose.
-  const entries = Object.entries(services).map(([service, { image }]) => [service, { image: image ?? `${name}-${service}` }])
-  return { name, services: Object.fromEntries(entries) as ComposeProject['services'], model }
+  if (exitCode === null) return { how: 'killed', resolved: null }
+  const resolved = exitCode === 0 ? { definition: ComposeModel.parse(JSON.parse(stdout)), unset: [...unset].sort() } : null
+  return { how: 'exited', code: exitCode, resolved }
 }

@@ -1,13 +1,25 @@
-import type { Container } from '../ports.ts'
+import type { Container, Engine, StackPaths } from '../ports.ts'
+import { isRunning } from '../release/compare.ts'
+import { isOwn } from '../stacks/own-containers.ts'
+import type { StepContext, StepEnd } from './step.ts'
 
-/** States in which a service counts as running: one that restarts over and over is what a deploy may have to mend. */
-const RUNNING = new Set(['running', 'restarting', 'paused'])
+/** What the engine shows before anything is changed. */
+export interface Observed {
+  /** Every container of every compose project of the host. */
+  all: Container[]
+  /** Those that were started from the stack's folder. */
+  own: Container[]
+}
 
-export function isRunning(container: Container): boolean {
-  return RUNNING.has(container.state)
+/** Looks at what runs. The names of the running services are the step's tail. */
+export async function status(engine: Engine, paths: StackPaths, context: StepContext): Promise<StepEnd & { observed: Observed }> {
+  const all = await engine.listContainers(context.signal)
+  const own = all.filter((container) => isOwn(container, paths))
+  for (const service of runningServices(own)) context.log(service)
+  return { how: 'exited', code: 0, observed: { all, own } }
 }
 
 /** The names of the running services, each once, sorted. */
 export function runningServices(containers: Container[]): string[] {
-  return [...new Set(containers.filter(isRunning).map((container) => container.service))].sort()
+  return [...new Set(containers.filter(isRunning).map(({ service }) => service))].sort()
 }

@@ -1,10 +1,32 @@
 import type { StepName } from '@deployer/shared/job'
 
-/** What a step says of itself when it has ended. */
-export interface StepEnd {
-  ok: boolean
-  /** `null`: ended from outside, or no process ran. */
-  exitCode: number | null
+/** How a step ended. */
+export type StepEnd =
+  /** Its process ended by itself. */
+  | { how: 'exited'; code: number }
+  /** No process ran, and what was to be seen was seen. */
+  | { how: 'proved' }
+  /** Something is not as it has to be. */
+  | { how: 'disproved'; says: string }
+  /** Its time was over, and all of its processes have been ended. */
+  | { how: 'time_over'; seconds: number }
+  /** Its process was ended by something else, over and over. */
+  | { how: 'killed' }
+  /** The engine went away meanwhile, so nothing is known. */
+  | { how: 'engine_away'; cause: string }
+
+export function isOk(end: StepEnd): boolean {
+  return end.how === 'proved' || (end.how === 'exited' && end.code === 0)
+}
+
+/** Why a step failed, after a colon. */
+export function describeEnd(end: StepEnd): string {
+  if (end.how === 'exited') return `it ended with code ${end.code}`
+  if (end.how === 'disproved') return end.says
+  if (end.how === 'time_over') return `it was not done in ${end.seconds} seconds`
+  if (end.how === 'killed') return 'it was killed by something else'
+  if (end.how === 'engine_away') return `it lost the Docker Engine (${end.cause})`
+  return 'it is done'
 }
 
 /** What a step gets to work with. */
@@ -15,31 +37,12 @@ export interface StepContext {
   log: (line: string) => void
 }
 
-/** A step that has begun; not yet part of the job's report. */
-export interface RunningStep {
-  /** Adds a line to the tail; possible until the step is finished. */
-  log: (line: string) => void
-  /** Resolves when the work is done, and never rejects: what goes wrong is a failed step whose tail says why. */
-  ended: Promise<StepEnd>
-}
-
-/** Begins steps, times them and reports them. */
+/** Runs steps, times them and reports them. */
 export interface StepRunner {
-  /** Begins a step. @param seconds Its limit. */
-  begin(name: StepName, seconds: number, work: (context: StepContext) => Promise<StepEnd>): RunningStep
   /**
-   * Waits for a step and puts it into the job's report: steps that run side by side are reported in the order in which they are finished.
-   * @throws The job's abort reason when the job itself has to stop.
+   * @param seconds The step's limit.
+   * @returns How it ended. What goes wrong in the work is a step that failed, whose tail says why.
+   * @throws The job's abort reason when the job itself has to stop, and a refusal out of the work.
    */
-  finish(step: RunningStep): Promise<StepEnd>
-}
-
-/** Runs one step from beginning to end. */
-export function runStep(
-  steps: StepRunner,
-  name: StepName,
-  seconds: number,
-  work: (context: StepContext) => Promise<StepEnd>,
-): Promise<StepEnd> {
-  return steps.finish(steps.begin(name, seconds, work))
+  run(name: StepName, seconds: number, work: (context: StepContext) => Promise<StepEnd>): Promise<StepEnd>
 }

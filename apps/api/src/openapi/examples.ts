@@ -1,0 +1,109 @@
+import type { Job } from '@deployer/shared/job'
+import type { ReleaseSummary } from '@deployer/shared/releases'
+import { queuedJob } from '../jobs/to-job.ts'
+
+/** What the web service's image is called in the registry, before and after. */
+const FROM = 'sha256:fe93d99c2b42fb44b1416a454db9bdcd50c254131c12ebf52dd88d04508d4b80'
+const TO = 'sha256:51aff2b72b10a2bafdf98ee17ba6ac9559f07d5e3230fb58664180a4f9f4bb53'
+const CACHE = 'sha256:bd32cc9526d029ec308be44a7ac57ff2d8250ca46d6be24044420988e5fed854'
+
+/** A deploy that expects what CI has just pushed. */
+export const deployExample = { expect: { web: TO } }
+
+/** A job as it is queued. */
+export const queuedExample: Job = {
+  ...queuedJob(
+    '019b796d-d600-7c41-9a52-3f1f6f0f7a10',
+    { stack: 'media', host: 'nas', action: 'deploy', source: 'request', caller: 'ci-media' },
+    false,
+  ),
+  expect: deployExample.expect,
+}
+
+const step = { ok: true, exit_code: 0 } as const
+
+/** The same at its end. */
+export const deployedExample: Job = {
+  ...queuedExample,
+  state: 'succeeded',
+  ok: true,
+  steps: [
+    { ...step, name: 'status', duration_ms: 4, tail: 'web\ncache\n' },
+    { ...step, name: 'config', duration_ms: 31, tail: '' },
+    { ...step, name: 'pull', duration_ms: 820, tail: ' web Pulled \n' },
+    { ...step, name: 'up', duration_ms: 1200, tail: ' Container media-web-1  Started \n' },
+    { ...step, name: 'verify', duration_ms: 900, tail: 'web healthy\n' },
+  ],
+  changes: [
+    {
+      service: 'web',
+      image: 'registry.example.com/media:latest',
+      why: 'image',
+      from: 'sha256:238b5d0cf8655ac8d4e14ce2cddf1b16f6d6cb296db795fbe9f49077d5070ca6',
+      to: 'sha256:507128730b66e2532cfbdc8b8e8e49d397ecc18515a97f7debcd1e6260afdb67',
+      from_digest: FROM,
+      to_digest: TO,
+    },
+  ],
+  release: 12,
+  started_at: '2026-01-01T12:00:00.020Z',
+  finished_at: '2026-01-01T12:00:02.980Z',
+}
+
+/** A rollback to a release that is named. */
+export const rollbackExample = { to: 11 }
+
+/** The job of that rollback at its end. */
+export const rolledBackExample: Job = {
+  ...deployedExample,
+  action: 'rollback',
+  to: rollbackExample.to,
+  by: 'default',
+  expect: {},
+  // The definition is the release's own: nothing is read from the files, and nothing is pulled that is kept here.
+  steps: deployedExample.steps.filter(({ name }) => name !== 'config' && name !== 'pull'),
+  changes: deployedExample.changes.map((change) => ({
+    ...change,
+    from: change.to,
+    to: change.from,
+    from_digest: change.to_digest,
+    to_digest: change.from_digest,
+  })),
+  release: rollbackExample.to,
+}
+
+/** The kept releases after that deploy. */
+export const releasesExample: { stack: string; host: string; releases: ReleaseSummary[] } = {
+  stack: 'media',
+  host: 'nas',
+  releases: [
+    release(12, deployedExample.finished_at ?? '', deployedExample.job_id, true, TO),
+    release(11, '2025-12-18T09:30:04.410Z', '019b30cb-79c0-7d06-8c1e-5b7a1f0e2d33', false, FROM),
+  ],
+}
+
+function release(number: number, at: string, job_id: string, current: boolean, digest: string): ReleaseSummary {
+  const services = { web: { image: 'registry.example.com/media:latest', digest }, cache: { image: 'redis:8', digest: CACHE } }
+  return { number, at, job_id, by: 'ci-media', current, verified: true, services }
+}
+
+/** What the same deploy would have been told to do. */
+export const plannedExample: Job = {
+  ...queuedExample,
+  action: 'plan',
+  expect: {},
+  by: 'default',
+  state: 'succeeded',
+  ok: true,
+  steps: [
+    ...deployedExample.steps.filter(({ name }) => name === 'status' || name === 'config'),
+    { ...step, name: 'plan', duration_ms: 190, tail: '' },
+  ],
+  plan: [
+    { service: 'web', image: 'registry.example.com/media:latest', action: 'recreate', why: 'image', from: FROM, to: TO },
+    { service: 'cache', image: 'redis:8', action: 'keep', why: null, from: CACHE, to: CACHE },
+  ],
+  release: 11,
+  started_at: '2026-01-01T12:00:00.020Z',
+  finished_at: '2026-01-01T12:00:00.270Z',
+}

@@ -1,0 +1,43 @@
+import type { Context } from 'hono'
+import { StackName } from '@deployer/shared/names'
+import type { AppEnv } from '../app-env.ts'
+import { beforeDeadline } from '../before-deadline.ts'
+import type { Action } from '../keys/caller.ts'
+import { Problem, queueUnavailable } from '../problem.ts'
+import { authorize } from './authorize.ts'
+import type { ApiContext } from './context.ts'
+
+/**
+ * The host that has a stack, or the one that the caller picks among several.
+ *
+ * @param action What the caller wants to do with the stack.
+ * @param wanted The host that the caller names, if any.
+ * @throws {Problem} `stack_not_found`, `stack_ambiguous`, `forbidden`, or `queue_unavailable` when it is not known what stacks there are.
+ */
+export async function findHost(
+  c: Context<AppEnv>,
+  api: ApiContext,
+  action: Action,
+  stack: string,
+  wanted: string | undefined,
+): Promise<string> {
+  if (!StackName.safeParse(stack).success) throw unknownStack()
+  authorize(c, action, stack, unknownStack)
+  const hosts = await beforeDeadline(c, api.inventory.find(stack))
+  const having = wanted === undefined ? hosts : hosts.filter(({ host }) => host === wanted)
+  const [only, ...more] = having
+  if (!only) {
+    // Without Redis it is not known what stacks there are.
+    if (api.redis.status !== 'ready') throw queueUnavailable()
+    throw unknownStack()
+  }
+  if (more.length > 0) {
+    const names = having.map(({ host }) => host)
+    throw new Problem('stack_ambiguous', `Several hosts have this stack: ${names.join(', ')}. Pick one with ?host=.`, {}, { hosts: names })
+  }
+  return only.host
+}
+
+export function unknownStack(): Problem {
+  return new Problem('stack_not_found', 'No host has a stack of this name. GET /stacks lists those there are.')
+}

@@ -1,0 +1,36 @@
+import type { Clock, Compose, PatientEngine, StackPaths } from '../ports.ts'
+import type { Release } from '../release/release.ts'
+import type { StepRunner } from '../steps/step.ts'
+
+/** Seconds that steps may take, and what may be done. */
+export interface DeployLimits {
+  statusTimeout: number
+  configTimeout: number
+  pullTimeout: number
+  upTimeout: number
+  /** 0 skips `verify`. */
+  healthTimeout: number
+  /** How long a service without a health check has to run without a restart. */
+  steadyTime: number
+  rollback: boolean
+  /** Verified releases that are kept. */
+  keepReleases: number
+  /** Bytes; 0: whatever there is. */
+  minFreeDisk: number
+}
+
+/** All that a stack's deploy works with; it knows neither HTTP nor queue. */
+export interface Tools {
+  engine: PatientEngine
+  compose: Compose
+  clock: Clock
+  paths: StackPaths
+  /** The open file whose kernel lock every process inherits. */
+  lockFd: number
+  limits: DeployLimits
+  steps: StepRunner
+  /** What {@link Release.fingerprint} would be now. */
+  fingerprint: (release: Pick<Release, 'projectDir' | 'files' | 'envFiles'>) => string
+  /** Called as soon as a definition is known whose secrets no output may show. */
+  hide: (definition: Release['definition']) => void
+}

@@ -1,0 +1,75 @@
+import type { Container } from '../ports.ts'
+import { isRunning } from '../release/compare.ts'
+import { imageName, type Release, type ServiceRelease } from '../release/release.ts'
+import { digestOf, type createImageLookup } from './resolve-images.ts'
+
+/** A release that has no number yet, and must not be taken for one that has. */
+export type Draft = Omit<Release, 'number'> & { number?: never }
+
+/**
+ * Puts together what runs, as a release: images and counts from the containers, definitions from wherever one is known that the container was
+ * made from.
+ *
+ * @param candidates Where definitions may come from, the likeliest first; the last resort is the first of them.
+ */
+export async function whatRuns(
+  containers: Container[],
+  candidates: [Draft | Release, ...(Draft | Release)[]],
+  image: ReturnType<typeof createImageLookup>,
+): Promise<Draft> {
+  const [likeliest] = candidates
+  const services: Record<string, ServiceRelease> = {}
+  const sources = new Map<string, Draft | Release>()
+  const lost: string[] = []
+  for (const service of [...new Set(containers.map((container) => container.service))].sort()) {
+    const own = containers.filter((container) => container.service === service)
+    const [first] = own.filter(isRunning).concat(own)
+    if (!first) continue
+    const known = candidates.find((one) => isFrom(one, service, first))
+    if (!known) lost.push(service)
+    const source = known ?? candidates.find(({ services }) => service in services)
+    const definition = source?.definition.services[service]
+    if (!source || !definition) continue
+    sources.set(service, source)
+    const name = imageName(source.project, service, definition)
+    services[service] = {
+      image: name,
+      imageId: first.imageId,
+      digest: digestOf(name, (await image(first.imageId))?.digests ?? []),
+      hash: known ? (source.services[service]?.hash ?? null) : null,
+      count: own.length,
+      stopped: !own.some(isRunning) && own.some(({ state, exitCode }) => state === 'exited' && exitCode !== 0),
+      mayEnd: !own.some(isRunning),
+    }
+  }
+  const base = [...sources.values()][0] ?? likeliest
+  const { number: _, ...rest } = base
+  const whole = Object.keys(base.definition.services).length === sources.size && [...sources.values()].every((one) => one === base)
+  return {
+    ...rest,
+    jobId: null,
+    by: null,
+    definition: whole ? base.definition : mergeDefinitions(base, sources),
+    environment: Object.assign({}, ...[...sources.values()].map(({ environment }) => environment)) as Record<string, string>,
+    lost,
+    services,
+  }
+}
+
+/** Whether a container was made from a release's definition of its service. */
+function isFrom(release: Draft | Release, service: string, container: Container): boolean {
+  const own = release.services[service]
+  return own !== undefined && (own.hash === null || own.hash === container.configHash)
+}
+
+/** Each service from its own source, with the networks, volumes, secrets and configs of all of these. */
+function mergeDefinitions(base: Draft | Release, sources: Map<string, Draft | Release>): Draft['definition'] {
+  const merged: Record<string, unknown> = { ...base.definition }
+  const all = [...new Set(sources.values())]
+  for (const part of ['networks', 'volumes', 'secrets', 'configs']) {
+    const together = Object.assign({}, ...all.map(({ definition }) => definition[part]), base.definition[part]) as Record<string, unknown>
+    if (Object.keys(together).length > 0) merged[part] = together
+  }
+  const services = Object.fromEntries([...sources].map(([service, { definition }]) => [service, definition.services[service]]))
+  return { ...merged, services } as Draft['definition']
+}

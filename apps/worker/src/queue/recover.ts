@@ -1,0 +1,110 @@
+import { Queue } from 'bullmq'
+import { queueName, jobKey, KEY_PREFIX } from '@deployer/shared/queue'
+import { settleWithin } from '@deployer/shared/settle-within'
+import { stacksWithJournal } from '../journal/file-store.ts'
+import { peekJournal, type JournalFile } from '../journal/journal.ts'
+import { finish } from '../pipeline/finish.ts'
+import { reportRun } from '../pipeline/report-run.ts'
+import { startHelper } from '../self/helper.ts'
+import { openStack } from '../stacks/open-stack.ts'
+import { createJobStreamWriter } from './job-stream-writer.ts'
+import { hasOwnContainer, type JobTools } from './run-job.ts'
+
+/** Milliseconds between two looks. */
+const INTERVAL = 10_000
+/** Milliseconds in which a lock that nobody holds is had. */
+const PATIENCE = 3000
+
+/** Ends what nobody else ends. */
+export interface Recovery {
+  /** Looks now; done by itself over and over too. */
+  look(): Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * Ends what is open in the journals of this host and whose worker has died, with or without Redis; and lets jobs come back whose end Redis has
+ * never heard of, or has lost: such a job is queued again, and whoever takes it finds its end in the journal.
+ */
+export function createRecovery(tools: JobTools): Recovery {
+  const { dataDir, logger, redis, stopping } = tools
+  const working = new Map<string, Promise<void>>()
+
+  async function lookAt(stack: string): Promise<void> {
+    try {
+      const file = peekJournal(tools.journalStore(stack))
+      if (file?.open) await finishOpen(tools, stack)
+      if (redis.status !== 'ready') return
+      for (const { jobId, job } of file?.untold ?? []) await queueAgain(tools, jobId, job)
+    } catch (error) {
+      logger.debug({ event: 'recovery_failed', stack, err: error }, 'what is open in this stack could not be ended yet')
+    }
+  }
+
+  async function look(): Promise<void> {
+    if (stopping.aborted) return
+    for (const stack of stacksWithJournal(dataDir)) {
+      if (working.has(stack)) continue
+      working.set(
+        stack,
+        lookAt(stack).finally(() => working.delete(stack)),
+      )
+    }
+    await Promise.all(working.values())
+  }
+
+  const timer = setInterval(() => void look(), INTERVAL)
+  return {
+    look,
+    async stop() {
+      clearInterval(timer)
+      // What it has begun to change is finished.
+      await Promise.all(working.values())
+    },
+  }
+}
+
+async function finishOpen(tools: JobTools, stack: string): Promise<void> {
+  const { clock, engine, redis, retention, secrets, trace } = tools
+  // An engine that is away leaves nothing to try.
+  await engine.ping(clock.timeout(PATIENCE))
+  const opened = await openStack(tools, stack, AbortSignal.any([tools.stopping, clock.timeout(PATIENCE)]), () => undefined)
+  try {
+    const { open } = opened.journal.file
+    if (!open) return
+    const logger = tools.logger.child({ stack, job_id: open.jobId })
+    if (tools.self && (await hasOwnContainer(tools, opened.journal.release(open.target)?.project))) {
+      await startHelper(engine, tools.self, open.jobId, stack, tools.stopping)
+      return
+    }
+    logger.warn({ event: 'recovery' }, 'a worker died while it changed this stack; finishing it')
+    const stream = createJobStreamWriter(redis, open.jobId, retention, () => undefined)
+    const sink = { save: () => undefined, event: stream.add, trace }
+    const reporter = reportRun(sink, logger, clock, new AbortController().signal, secrets, open.report)
+    reporter.detach()
+    const { state, code } = await finish(opened.tools(reporter), reporter, opened.journal)
+    logger.info({ event: 'recovered', state, code }, 'the stack is whole again')
+    if (redis.status === 'ready') await settleWithin(PATIENCE, stream.flush())
+  } finally {
+    await opened.release()
+  }
+}
+
+/** Lets Redis hear the end of a job that it has lost; one that it knows to have ended has nothing more to tell. */
+async function queueAgain(tools: JobTools, jobId: string, job: JournalFile['untold'][number]['job']): Promise<void> {
+  const { redis, host, clock, stopping } = tools
+  const name = queueName(host, job.stack)
+  const key = jobKey(name, jobId)
+  if ((await redis.exists(key)) === 1) {
+    if ((await redis.hexists(key, 'finishedOn')) === 0) return
+    const opened = await openStack(tools, job.stack, AbortSignal.any([stopping, clock.timeout(PATIENCE)]), () => undefined)
+    opened.journal.told(jobId)
+    return opened.release()
+  }
+  const queue = new Queue(name, { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true })
+  try {
+    await queue.add(job.action, { ...job, host }, { jobId })
+  } finally {
+    await queue.close()
+  }
+}

@@ -1,0 +1,76 @@
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { Container, StackPaths } from '../ports.ts'
+import { Refusal } from '../refusal.ts'
+import type { Release } from '../release/release.ts'
+import { COMPOSE_FILES, foundFiles, OVERRIDES } from './found-files.ts'
+import { isWithin } from './own-containers.ts'
+
+/** Which files a stack is made from. */
+export interface ProjectFiles {
+  projectDir: string
+  /** Empty: those that compose finds by itself. */
+  files: string[]
+  envFiles: string[]
+}
+
+/**
+ * The files that the running containers were started from, where they lie in the stack's folder; otherwise those that compose finds by itself.
+ *
+ * @param containers Those of the stack; what was read from standard input is not counted.
+ * @param kept What is known to run, for containers that Deployer itself has made from it.
+ * @throws {Refusal} `files_mismatch` where they lie elsewhere, or are gone.
+ */
+export function findProjectFiles(paths: StackPaths, containers: Container[], kept: ProjectFiles | null): ProjectFiles {
+  const recorded = containers.filter(({ configFiles }) => configFiles.length > 0 && !configFiles.includes('-'))
+  const found = foundFiles(paths)
+  const [first] = recorded
+  if (!first) {
+    const { projectDir, files, envFiles } = kept ?? { projectDir: paths.workingDir, files: [], envFiles: [] }
+    return { projectDir, files, envFiles }
+  }
+  const sets = new Map(recorded.map(({ configFiles, envFiles }) => [JSON.stringify([configFiles, envFiles]), { configFiles, envFiles }]))
+  // Services that were started with other files than the rest: those of the most files have all of them.
+  const [{ configFiles, envFiles } = { configFiles: [], envFiles: [] }] = [...sets.values()].sort(
+    (a, b) => b.configFiles.length - a.configFiles.length,
+  )
+  const used = [...configFiles, ...envFiles]
+  const lost = used.filter((file) => !isWithin(file, paths.workingDir) || !existsSync(here(file, paths)))
+  if (lost.length > 0) {
+    throw new Refusal(
+      'files_mismatch',
+      `The containers of "${paths.name}" were started from ${used.join(', ')}; of these, ${lost.join(', ')} ${lost.length > 1 ? 'are' : 'is'} gone or outside of ${paths.workingDir}. ` +
+        `Compose would now use ${found.length > 0 ? found.join(', ') : 'no file at all'}, and change or remove what the others gave it. Put the files into the stack's folder, or start the stack from there once: ` +
+        `cd ${paths.workingDir} && docker compose -p ${first.project} up -d`,
+    )
+  }
+  const natural = JSON.stringify(configFiles) === JSON.stringify(found) && envFiles.every((file) => file === join(paths.workingDir, '.env'))
+  return natural
+    ? { projectDir: first.workingDir, files: [], envFiles: [] }
+    : { projectDir: first.workingDir, files: configFiles, envFiles }
+}
+
+/** A path of the host's in the stack's folder, as this process sees it. */
+function here(file: string, paths: StackPaths): string {
+  return isWithin(file, paths.workingDir) ? join(paths.dir, file.slice(paths.workingDir.length)) : file
+}
+
+/** Tells whether a stack's files are still the same, by what the file system says of them; a file that is not there counts too. */
+export function fingerprint(
+  paths: StackPaths,
+  { projectDir, files, envFiles }: Pick<Release, 'projectDir' | 'files' | 'envFiles'>,
+): string {
+  const natural = [...COMPOSE_FILES, ...OVERRIDES].map((name) => join(paths.dir, name))
+  const known = [
+    ...(files.length > 0 ? files.map((file) => here(file, paths)) : [...natural, ...foundFiles(paths).map((file) => here(file, paths))]),
+    ...envFiles.map((file) => here(file, paths)),
+    join(paths.dir, '.env'),
+    join(here(projectDir, paths), '.env'),
+  ]
+  return [...new Set(known)]
+    .flatMap((file) => {
+      const stats = statSync(file, { throwIfNoEntry: false, bigint: true })
+      return stats ? [`${basename(dirname(file))}/${basename(file)} ${stats.ino} ${stats.size} ${stats.mtimeNs}`] : []
+    })
+    .join('\n')
+}

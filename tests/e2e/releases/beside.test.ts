@@ -1,0 +1,84 @@
+import { expect, it } from 'vitest'
+import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
+import { publishImage } from '../../../lab/sample-image.ts'
+import { startStack } from '../../../lab/start-stack.ts'
+import { untilPage, webFile } from '../../../lab/world.ts'
+import { engine, registry, useWorld } from '../../support.ts'
+
+import { registryDigest } from '../../../lab/registry-digest.ts'
+
+const world = useWorld()
+const image = (name: string) => `${registry}/beside-${name}:latest`
+const { client } = await world.start('all')
+const stateOf = async (id = '') => (await engine.docker('inspect', '--format', '{{.State.Status}}', id)).trim()
+
+it('what was broken before does not fail a deploy that does not touch it, and is named', async () => {
+  await publishImage(engine, image('degraded'), 'v1')
+  await publishImage(engine, image('looping'), 'v1', 'crash')
+  const looping = `  looping:\n    image: ${image('looping')}\n    restart: always\n`
+  const stack = await startStack(world, client, 'degraded', webFile(image('degraded'), looping))
+  const before = await stack.idsOf('looping')
+  await publishImage(engine, image('degraded'), 'v2')
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(body, text).toMatchObject({ ok: true, degraded: ['looping'], changes: [{ service: 'web' }] })
+  await untilPage(stack, 'v2')
+  expect(await stack.idsOf('looping')).toEqual(before)
+})
+
+it('an image that is not the expected one is refused before anything changes', async () => {
+  await publishImage(engine, image('expected'), 'v1')
+  const stack = await startStack(world, client, 'expected', webFile(image('expected')))
+  const former = await registryDigest(image('expected'))
+  await publishImage(engine, image('expected'), 'v2')
+  const digest = await registryDigest(image('expected'))
+  const deploy = (expected: string) => client.plain('POST', `/deploy/${stack.name}?wait=true`, stack.name, { expect: { web: expected } })
+  const wrong = await deploy(former)
+  expect([wrong.status, wrong.body.code], wrong.text).toEqual([409, 'wrong_image'])
+  expect(wrong.body.detail).toContain(digest)
+  expect(await stack.page()).toBe('v1')
+  const right = await deploy(digest)
+  expect(right.body, right.text).toMatchObject({ ok: true, expect: { web: digest }, changes: [{ to_digest: digest }] })
+  await untilPage(stack, 'v2')
+})
+
+it('a service that was stopped by hand is stopped again by a rollback, and a one-off container runs on', async () => {
+  await publishImage(engine, image('halted'), 'v1')
+  await publishImage(engine, image('db'), 'db')
+  const stack = await startStack(world, client, 'halted', webFile(image('halted'), `  db:\n    image: ${image('db')}\n    init: true\n`))
+  await stack.compose('stop', '-t', '0', 'db')
+  await stack.compose('run', '-d', '--name', `once-${stack.name}`, 'db', '/bin/busybox', 'sleep', '100000')
+  await publishImage(engine, image('halted'), 'v2', 'crash')
+  const failed = await deployAndWait(client, stack.name)
+  expect(failed.body, failed.text).toMatchObject({ rolled_back: true, changes: [] })
+  await untilPage(stack, 'v1')
+  expect(await stateOf(`${stack.name}-db-1`)).toBe('exited')
+  expect(await stateOf(`once-${stack.name}`)).toBe('running')
+  // A deploy runs the stack as its file says, as `docker compose up` does.
+  await publishImage(engine, image('halted'), 'v3')
+  const good = await deployAndWait(client, stack.name)
+  expect(good.body, good.text).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+  expect(await stateOf(`${stack.name}-db-1`)).toBe('running')
+  expect(await stateOf(`once-${stack.name}`)).toBe('running')
+  await engine.docker('rm', '-f', `once-${stack.name}`)
+})
+
+it('a project of its own in a folder within is not taken for the stack', async () => {
+  await publishImage(engine, image('outer'), 'v1')
+  const inner = `services:\n  inner: { image: "${image('outer')}", init: true }\n`
+  const stack = await startStack(world, client, 'outer', webFile(image('outer')), { 'within/compose.yaml': inner })
+  const project = `within-${world.settings['WORKER_NAME']}`
+  const within = ['-p', project, '--project-directory', 'within', '-f', 'within/compose.yaml']
+  await stack.compose(...within, 'up', '-d')
+  const before = await stack.idsOf('inner')
+  await publishImage(engine, image('outer'), 'v2')
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(body, text).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+  await untilPage(stack, 'v2')
+  // Without a container of its own the stack is one that does not run.
+  await stack.compose('down', '-t', '0')
+  const stopped = await deployAndWait(client, stack.name)
+  expect([stopped.status, stopped.body.code], stopped.text).toEqual([409, 'not_running'])
+  expect(await stack.idsOf('inner')).toEqual(before)
+  expect(await stateOf(before[0])).toBe('running')
+  await stack.compose(...within, 'down', '-t', '0')
+})

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest'
+import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
+import { publishImage } from '../../../lab/sample-image.ts'
+import { startStack } from '../../../lab/start-stack.ts'
+import { webFile } from '../../../lab/world.ts'
+import { engine, registry, useWorld } from '../../support.ts'
+
+const world = useWorld()
+const image = (name: string) => `${registry}/cleaning-${name}:latest`
+const { client } = await world.start('all', { KEEP_RELEASES: '2' })
+const isHere = (id: string) =>
+  engine.docker('image', 'inspect', id).then(
+    () => true,
+    () => false,
+  )
+
+it('forgets the images of forgotten releases, those alone that Deployer has pulled and that nothing uses', async () => {
+  const ids = [await publishImage(engine, image('web'), `v1-${world.settings['WORKER_NAME']}`)]
+  const stack = await startStack(world, client, 'cleaning', webFile(image('web')))
+  for (const version of ['v2', 'v3', 'v4', 'v5']) {
+    ids.push(await publishImage(engine, image('web'), `${version}-${world.settings['WORKER_NAME']}`))
+    const { body, text } = await deployAndWait(client, stack.name)
+    expect(body, text).toMatchObject({ ok: true })
+    // Somebody tries this one out on the side.
+    if (version === 'v2') await engine.docker('create', '--name', `aside-${stack.name}`, ids[1] ?? '')
+  }
+  const { releases } = (await client.timed('GET', `/stacks/${stack.name}/releases`)).body
+  expect(releases.map(({ number }: any) => number)).toEqual([5, 4])
+  const here = await Promise.all(ids.map(isHere))
+  await engine.docker('rm', '-f', `aside-${stack.name}`)
+  // The first was the operator's, the second is in use, the third is forgotten, the last two are kept.
+  expect(here).toEqual([true, true, false, true, true])
+  const kept = await engine.docker('images', '--no-trunc', '--format', '{{.ID}}', '--filter', `reference=deployer-former/${stack.name}/*`)
+  expect(new Set(kept.trim().split('\n'))).toEqual(new Set(ids.slice(-2)))
+})
+
+it('pulls nothing onto a disk that is nearly full', async () => {
+  const full = await world.start('all', { MIN_FREE_DISK: '9000TB', WORKER_NAME: 'full', DATA_DIR: `${world.root}/.full` })
+  await publishImage(engine, image('full'), 'v1')
+  const stack = await startStack(world, full.client, 'full', webFile(image('full')))
+  await publishImage(engine, image('full'), 'v2')
+  const { status, body, text } = await deployAndWait(full.client, stack.name)
+  expect([status, body.code], text).toEqual([409, 'disk_full'])
+  expect(body.steps.map(({ name }: any) => name)).toEqual(['status', 'config'])
+  expect(await stack.page()).toBe('v1')
+})

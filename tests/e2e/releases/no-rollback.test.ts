@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest'
+import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
+import { publishImage } from '../../../lab/sample-image.ts'
+import { startStack } from '../../../lab/start-stack.ts'
+import { untilPage, webFile } from '../../../lab/world.ts'
+import { engine, registry, useWorld } from '../../support.ts'
+
+const world = useWorld()
+const image = (name: string) => `${registry}/no-rollback-${name}:latest`
+const { client } = await world.start('all', { ROLLBACK: 'false', HEALTH_TIMEOUT: '10' })
+
+it('without rollback a service that loops is never a success, however often it is asked; the cure is', async () => {
+  await publishImage(engine, image('loop'), 'v1')
+  const stack = await startStack(world, client, 'loop', webFile(image('loop'), '    restart: always\n'))
+  const bad = await publishImage(engine, image('loop'), 'v2', 'crash')
+  const first = await deployAndWait(client, stack.name)
+  expect([first.status, first.body.rolled_back], JSON.stringify(first.body)).toEqual([500, false])
+  expect(first.body).toMatchObject({ code: 'step_failed', changes: [{ to: bad }] })
+  expect(first.body.message).toMatch(/^verify failed: web .*ROLLBACK is off/)
+  // Nothing is made anew by this one, so it is not by new containers that it can tell.
+  const second = await deployAndWait(client, stack.name)
+  expect([second.status, second.body.code], JSON.stringify(second.body)).toEqual([500, 'step_failed'])
+  await publishImage(engine, image('loop'), 'v3')
+  const cured = await deployAndWait(client, stack.name)
+  expect(cured.body, JSON.stringify(cured.body)).toMatchObject({ ok: true, changes: [{ from: bad }] })
+  await untilPage(stack, 'v3')
+})
+
+it('without rollback a service that has ended can be deployed again, though nothing of the stack runs', async () => {
+  await publishImage(engine, image('ended'), 'v1')
+  const stack = await startStack(world, client, 'ended', webFile(image('ended')))
+  await publishImage(engine, image('ended'), 'v2', 'crash')
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ code: 'step_failed', rolled_back: false })
+  expect((await stack.compose('ps', '-q', '--status', 'running')).trim()).toBe('')
+  const again = await deployAndWait(client, stack.name)
+  expect([again.status, again.body.code], JSON.stringify(again.body)).toEqual([500, 'step_failed'])
+  await publishImage(engine, image('ended'), 'v3')
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true })
+  await untilPage(stack, 'v3')
+})
