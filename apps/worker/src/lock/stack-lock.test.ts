@@ -118,6 +118,14 @@ it('keeps two workers apart also when the folder is made anew in between', async
   await handle.close()
 })
 
+it('is not waited for where nobody wants to hear who has it', async () => {
+  const stack = newStack()
+  const first = await lockStack(stack, never, unsaid)
+  await expect(lockStack(stack, never, null)).rejects.toThrow('taken')
+  await first.release()
+  await (await lockStack(stack, never, null)).release()
+})
+
 it('is refused after the timeout when somebody else has locked the folder, and names who', async () => {
   const stack = newStack()
   const backup = await run(`exec 3<${stack.dir}; flock 3; echo $$; exec sleep 1000 >/dev/null`)

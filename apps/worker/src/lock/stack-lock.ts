@@ -19,10 +19,14 @@ export interface StackLock {
 /**
  * Takes a stack's lock.
  *
- * @param say Told who has it, while it is waited for.
+ * @param say Told who has it, while it is waited for; `null`: it is not waited for.
  * @throws {Refusal} `stack_busy`, and the signal's reason when it is aborted.
  */
-export type LockStack = (stack: Pick<StackPaths, 'name' | 'dir'>, signal: AbortSignal, say: (line: string) => void) => Promise<StackLock>
+export type LockStack = (
+  stack: Pick<StackPaths, 'name' | 'dir'>,
+  signal: AbortSignal,
+  say: ((line: string) => void) | null,
+) => Promise<StackLock>
 
 /** What locking needs of the settings. */
 export interface LockSettings {
@@ -67,16 +71,18 @@ export function createLockStack({ dataDir, searchPath, timeout }: LockSettings):
       opened.push(handle)
       return handle.fd
     }
-    const sayNews = onlyNews(say)
+    const sayNews = onlyNews(say ?? (() => undefined))
     try {
       const fd = await openNext(join(folder, name), 'a')
       for (let wait = 0; !(await tryLock(fd, wait, searchPath, signal)); wait = TRY) {
+        if (!say) throw new Error(`the lock of "${name}" is taken`)
         await endOrphans(fd)
         sayNews(`waiting: an earlier run of Deployer's is still at work in this stack (${nameLockHolders(fd)})`)
       }
       const onFolder = await openNext(dir, 'r')
       const began = performance.now()
       for (let left = timeout, wait = 0; !(await tryLock(onFolder, wait, searchPath, signal)); wait = Math.min(left, TRY)) {
+        if (!say) throw new Error(`the lock on ${dir} is taken`)
         const holders = nameLockHolders(onFolder)
         left = timeout - (performance.now() - began) / 1000
         if (left <= 0) throw busy(dir, timeout, holders)

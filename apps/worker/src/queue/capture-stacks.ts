@@ -59,7 +59,7 @@ export function createCaptureStacks(tools: JobTools): CaptureStacks {
 
 async function captureOne(tools: JobTools, stack: string): Promise<void> {
   const { clock, logger, secrets, redis, host } = tools
-  const opened = await openStack(tools, stack, AbortSignal.any([tools.stopping, clock.timeout(PATIENCE)]), () => undefined)
+  const opened = await openStack(tools, stack, AbortSignal.any([tools.stopping, clock.timeout(PATIENCE)]), null)
   try {
     const nowhere = { save: () => undefined, event: () => undefined, trace: untraced }
     const reporter = reportRun(nowhere, logger.child({ stack }), clock, tools.stopping, secrets, null)

@@ -37,10 +37,15 @@ export interface OpenStack {
 /**
  * Takes a stack's lock and opens its journal.
  *
- * @param say Told who has the lock, while it is waited for.
+ * @param say Told who has the lock, while it is waited for; `null`: it is not waited for.
  * @throws {Refusal} when the folder is not one to work in; the signal's reason.
  */
-export async function openStack(host: HostTools, stack: string, signal: AbortSignal, say: (line: string) => void): Promise<OpenStack> {
+export async function openStack(
+  host: HostTools,
+  stack: string,
+  signal: AbortSignal,
+  say: ((line: string) => void) | null,
+): Promise<OpenStack> {
   const { root, lockStack, journalStore, logger } = host
   if (!existsSync(join(root.here, stack))) {
     throw new Refusal('step_failed', `The folder of "${stack}" has been removed from ${root.here}. Nothing was done.`)
