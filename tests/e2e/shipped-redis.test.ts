@@ -112,7 +112,8 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)(
       const steps = async () => (await client.plain('GET', `/jobs/${id}`, id)).body.steps
       await until('`verify`', async () => (await steps()).some(({ name }: any) => name === 'up'))
       await restartRedis()
-      expect(await end(id)).toMatchObject({ state: 'failed', code: 'step_failed', rolled_back: true })
+      const ended = await end(id)
+      expect(ended, JSON.stringify(ended)).toMatchObject({ state: 'failed', code: 'step_failed', rolled_back: true })
       await untilPage(stack, 'v1')
     })
   },

@@ -185,7 +185,7 @@ export class Host {
       return what()
     }
     const helpers: Pick<Engine, 'spec' | 'startHelper' | 'findHelper' | 'waitFor'> = {
-      spec: () => asked(() => ({ imageId: '', user: '', capabilities: [], networks: [], mounts: [] })),
+      spec: () => asked(() => ({ imageId: '', user: '', capabilities: [], networks: [], mounts: [], createdAt: '', environment: [] })),
       startHelper: ({ name }) =>
         asked(() => {
           this.helper ??= { id: name, name, running: false }

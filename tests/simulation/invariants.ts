@@ -83,8 +83,8 @@ export function check(scenario: Scenario, { host, job, first }: Run, faults: Fau
     must(report.release === file.current, `the report names release ${report.release}, and ${file.current} runs: ${story}`)
     must(report.code === null && !report.rolled_back, `a success that is none: ${story}`)
     const release = report.release === null ? null : journal.release(report.release)
-    const unlike = Object.entries(release?.services ?? {}).find(([service, { imageId, hash }]) =>
-      ours(now).some((one) => one.service === service && (one.imageId !== imageId || one.configHash !== hash)),
+    const unlike = Object.entries(release?.services ?? {}).find(([service, { imageId, hashes }]) =>
+      ours(now).some((one) => one.service === service && (one.imageId !== imageId || !hashes?.includes(one.configHash))),
     )
     must(release !== null && !unlike, `the release that is named does not run (${unlike?.[0]}): ${story}`)
   } else {

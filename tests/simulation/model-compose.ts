@@ -66,6 +66,7 @@ export function createModelCompose(
 ): Compose {
   return {
     identity: 'model',
+    version: 'model',
     run(paths, args, options) {
       return new Promise<CommandResult>((resolve) => {
         if (owner.dead) return
@@ -232,6 +233,7 @@ async function make(work: Up, service: string): Promise<void> {
       project,
       service,
       imageId: image.id,
+      composeVersion: 'model',
       configHash: hash,
       workingDir: paths.workingDir,
       configFiles: [files],

@@ -34,6 +34,8 @@ export interface ModelContainer extends Container {
   restartCount: number
   starts: number
   startedAt: string
+  /** By the model's clock. */
+  startTime: number
   /** Somebody has asked for its stop. */
   asked: boolean
   /** Anonymous volumes. */
@@ -99,7 +101,10 @@ export class ModelEngine {
   }
 
   create(
-    container: Omit<ModelContainer, 'id' | 'state' | 'exitCode' | 'health' | 'restartCount' | 'starts' | 'startedAt' | 'asked'>,
+    container: Omit<
+      ModelContainer,
+      'id' | 'state' | 'exitCode' | 'health' | 'restartCount' | 'starts' | 'startedAt' | 'startTime' | 'young' | 'asked'
+    >,
   ): ModelContainer {
     if (this.state.containers.some(({ name }) => name === container.name)) {
       throw new Error(`Conflict. The container name "/${container.name}" is already in use`)
@@ -116,6 +121,8 @@ export class ModelEngine {
       restartCount: 0,
       starts: 0,
       startedAt: '',
+      startTime: 0,
+      young: false,
       asked: false,
     }
     this.state.containers.push(made)
@@ -139,6 +146,7 @@ export class ModelEngine {
     container.state = 'running'
     container.exitCode = null
     container.startedAt = `start ${this.state.count++}`
+    container.startTime = this.#time.now()
     container.health = program.health ? 'starting' : 'none'
     this.#tell(container, 'start')
     const { ends, health } = program
@@ -256,7 +264,11 @@ export class ModelEngine {
     const { state } = this
     return {
       listContainers: (signal, project) =>
-        asked(signal, () => state.containers.filter((one) => project === undefined || one.project === project).map((one) => ({ ...one }))),
+        asked(signal, () =>
+          state.containers
+            .filter((one) => project === undefined || one.project === project)
+            .map((one) => ({ ...one, young: one.state === 'running' && this.#time.now() - one.startTime < 60_000 })),
+        ),
       inspect: (id, signal) =>
         asked(signal, () =>
           orGone(() => {

@@ -7,11 +7,15 @@ export interface Container {
   /** Of one that has ended or is being restarted; otherwise `null`. */
   exitCode: number | null
   health: 'none' | 'starting' | 'healthy' | 'unhealthy'
+  /** Whether it has run for less than a minute, by the engine's clock. */
+  young: boolean
   /** Image id: `sha256:…`. */
   imageId: string
   project: string
   service: string
-  /** Compose's hash of the definition that it was made from. */
+  /** The compose that made it, */
+  composeVersion: string
+  /** and that one's hash of the definition that it was made from. */
   configHash: string
   /** The folder that compose was run in, as the host calls it. */
   workingDir: string
@@ -65,6 +69,10 @@ export interface ContainerSpec {
   capabilities: string[]
   networks: string[]
   mounts: Mount[]
+  /** RFC 3339, by the engine's clock. */
+  createdAt: string
+  /** `NAME=value`, those of the image included. */
+  environment: string[]
 }
 
 /** How a helper is made. */
@@ -158,6 +166,8 @@ export interface CommandResult {
 export interface Compose {
   /** Tells one installed version from another. */
   identity: string
+  /** `2.40.3`, as it is written into the labels of containers. */
+  version: string
   /**
    * Runs one compose command in a stack's folder with a clean environment.
    *

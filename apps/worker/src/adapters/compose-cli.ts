@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Trace } from '@deployer/shared/telemetry'
@@ -41,6 +42,7 @@ export function createCompose(program: string, dockerHost: string, env: NodeJS.P
   const { size, mtimeMs } = statSync(program)
   return {
     identity: `${size}-${mtimeMs}`,
+    version: execFileSync(program, ['version', '--short'], { encoding: 'utf8', env: clean }).trim().replace(/^v/, ''),
     async run(paths, args, { signal, onLine, keepStdout = false, input, environment = {}, lockFd }) {
       const kept: string[] = []
       const out = splitLines(onLine)

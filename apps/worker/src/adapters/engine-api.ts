@@ -14,12 +14,13 @@ interface ListedContainer {
 
 interface InspectedContainer {
   Id: string
+  Created: string
   RestartCount: number
   Image: string
   Mounts: { Source: string; Destination: string }[]
   NetworkSettings: { Networks: Record<string, unknown> }
   HostConfig: { CapAdd: string[] | null }
-  Config: { Labels: Record<string, string>; User: string }
+  Config: { Labels: Record<string, string>; User: string; Env: string[] | null }
   State: { Status: string; ExitCode: number; StartedAt: string; Health?: { Status: ContainerHealth['health'] } }
 }
 
@@ -49,6 +50,8 @@ export function createEngine(dockerHost: string): Engine {
         capabilities: container.HostConfig.CapAdd ?? [],
         networks: Object.keys(container.NetworkSettings.Networks),
         mounts: container.Mounts.map(({ Source, Destination }) => ({ source: Source, destination: Destination })),
+        createdAt: container.Created,
+        environment: container.Config.Env ?? [],
       }
     },
     async startHelper({ name, spec, command, env, labels }, signal) {
@@ -187,9 +190,12 @@ function toContainer(listed: ListedContainer): Container {
     state: listed.State,
     exitCode: ended ? Number(ended[1]) : null,
     health: health.replace('health: ', '') as Container['health'],
+    // `Up Less than a second`, `Up 59 seconds`; then `Up About a minute`.
+    young: /^Up (?:Less|\d+ sec)/.test(listed.Status),
     imageId: listed.ImageID,
     project: label('project'),
     service: label('service'),
+    composeVersion: label('version').replace(/^v/, ''),
     configHash: label('config-hash'),
     workingDir: label('project.working_dir'),
     configFiles: list('project.config_files'),

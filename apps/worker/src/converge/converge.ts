@@ -79,7 +79,7 @@ export async function converge(tools: Tools, course: Course, context: StepContex
 
 /** Services whose definition cannot be told from their containers. */
 function untellable({ services }: Release): string[] {
-  return Object.entries(services).flatMap(([service, { hash, stopped }]) => (hash === null && !stopped ? [service] : []))
+  return Object.entries(services).flatMap(([service, { hashes, stopped }]) => (hashes === null && !stopped ? [service] : []))
 }
 
 /** One round: what the release does not have goes, and `up` is run in as many groups as it takes. */

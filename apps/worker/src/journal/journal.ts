@@ -143,12 +143,19 @@ export class Journal {
     const current = this.current()
     if (current && isSameRelease(current, { ...release, number: current.number })) {
       if (verified && !this.isVerified(current.number)) this.#keep(current.number, true)
-      return current
+      return this.replaceHashes(withHashesOf(current, release))
     }
     const numbered: Release = { ...release, number: this.#file.next }
     this.#store.write(`${numbered.number}.json`, JSON.stringify(numbered))
     this.#write({ ...this.#file, next: numbered.number + 1, kept: [...this.#file.kept, { number: numbered.number, verified }] })
     return numbered
+  }
+
+  /** Keeps what composes call the definitions of a release, which says nothing about what it is. */
+  replaceHashes(release: Release): Release {
+    const text = JSON.stringify(release)
+    if (text !== this.#store.read(`${release.number}.json`)) this.#store.write(`${release.number}.json`, text)
+    return release
   }
 
   #keep(number: number, verified: boolean): void {
@@ -243,4 +250,13 @@ export class Journal {
       return null
     }
   }
+}
+
+/** A release that also knows the hashes of another one that is the same. */
+function withHashesOf(release: Release, other: Omit<Release, 'number'>): Release {
+  const services = Object.entries(release.services).map(([service, one]) => {
+    const more = other.services[service]?.hashes ?? []
+    return [service, { ...one, hashes: one.hashes && [...new Set([...one.hashes, ...more])] }]
+  })
+  return { ...release, services: Object.fromEntries(services) as Release['services'] }
 }

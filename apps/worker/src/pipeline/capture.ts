@@ -1,6 +1,6 @@
 import type { Tools } from '../converge/tools.ts'
 import type { Journal } from '../journal/journal.ts'
-import { compare, isBroken, isRunning } from '../release/compare.ts'
+import { compare, isRunning } from '../release/compare.ts'
 import { findProjectFiles } from '../stacks/project-files.ts'
 import { config } from '../steps/config.ts'
 import { ownProject } from '../steps/refuse.ts'
@@ -8,6 +8,7 @@ import { status } from '../steps/status.ts'
 import type { StepContext } from '../steps/step.ts'
 import { draftOf } from './fix-target.ts'
 import { withHashes } from './hashes.ts'
+import { createMadeFromFiles } from './made-from-files.ts'
 import { createImageLookup } from './resolve-images.ts'
 import { whatRuns } from './what-runs.ts'
 
@@ -33,9 +34,17 @@ export async function capture(tools: Tools, journal: Journal): Promise<boolean> 
   const { resolved } = await config(compose, paths, project, files, lockFd, context)
   if (!resolved) return false
   const known = await withHashes(tools, draftOf(tools, resolved, files), current, context.signal)
-  const before = await whatRuns(own, current ? [current, known] : [known], createImageLookup(engine, context.signal))
+  const before = await whatRuns(
+    own,
+    current ? [current, known] : [known],
+    createImageLookup(engine, context.signal),
+    createMadeFromFiles(tools, known, context.signal),
+  )
   if (before.lost.length > 0) return false
-  const kept = journal.save({ ...before, at: clock.timestamp(), jobId: null, by: null }, !own.some(isBroken))
+  const kept = journal.save(
+    { ...before, at: clock.timestamp(), jobId: null, by: null },
+    !observed.broken.some(({ project: other }) => other === project),
+  )
   journal.observe(kept.number)
   return true
 }

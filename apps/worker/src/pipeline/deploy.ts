@@ -2,15 +2,15 @@ import type { RunReport } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
 import type { Tools } from '../converge/tools.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Container } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
 import { describePlan } from '../release/changes.ts'
-import { compare, isBroken, isRunning, type Plan } from '../release/compare.ts'
+import { compare, isRunning, type Plan } from '../release/compare.ts'
 import type { Release } from '../release/release.ts'
 import { finish } from './finish.ts'
 import { findTarget } from './find-target.ts'
+import { asMadeNow } from './hashes.ts'
 import type { RunReporter } from './report-run.ts'
-import { survey } from './survey.ts'
+import { survey, type Survey } from './survey.ts'
 import type { Draft } from './what-runs.ts'
 import { failedAt } from './outcome.ts'
 
@@ -50,7 +50,7 @@ export async function deploy(tools: Tools, reporter: RunReporter, journal: Journ
   if ('failed' in found) return reporter.end(failedAt(found.failed))
   const { before, target } = found
   const { own } = surveyed
-  const plan = compare({ ...target, number: 0 }, own)
+  const plan = compare({ ...asMadeNow(target), number: 0 }, own)
   if (job.action === 'plan') {
     const told = describePlan({ ...before, number: 0 }, { ...target, number: 0 }, plan)
     return reporter.end({ state: 'succeeded', code: null, message: null, plan: told, release: journal.file.current })
@@ -59,7 +59,7 @@ export async function deploy(tools: Tools, reporter: RunReporter, journal: Journ
   if (isSelf && !self.keepsData) throw noDataVolume()
   await request.enterApplying()
   reporter.detach()
-  await begin(tools, reporter, journal, request, own, plan, before, target)
+  await begin(tools, reporter, journal, request, surveyed, plan, before, target)
   if (isSelf) throw new HandedOver()
   return finish(tools, reporter, journal)
 }
@@ -73,12 +73,11 @@ async function begin(
   reporter: RunReporter,
   journal: Journal,
   { jobId, job, expect, protect }: DeployRequest,
-  own: Container[],
+  { own, broken }: Survey,
   plan: Plan,
   before: Draft | Release,
   target: Draft | Release,
 ): Promise<void> {
-  const broken = [...new Set(own.filter(isBroken).map(({ service }) => service))]
   const healthy = broken.length === 0 && before.lost.length === 0 && !journal.file.unproven
   const kept = before.number === undefined ? journal.save({ ...before, at: tools.clock.timestamp() }, healthy) : before
   journal.observe(kept.number)
@@ -95,7 +94,7 @@ async function begin(
     plan,
     fingerprint: target.fingerprint,
     containers: own.filter(isRunning).map(({ id }) => id),
-    broken,
+    broken: [...new Set(broken.map(({ service }) => service))],
     proveAll: journal.file.unproven,
     fault: null,
     told: false,

@@ -11,7 +11,8 @@ import { pull } from '../steps/pull.ts'
 import { isOk, type StepContext } from '../steps/step.ts'
 import type { DeployRequest } from './deploy.ts'
 import { draftOf, fixImages } from './fix-target.ts'
-import { withHashes } from './hashes.ts'
+import { renewHashes, withHashes } from './hashes.ts'
+import { createMadeFromFiles } from './made-from-files.ts'
 import { planImages } from './plan-images.ts'
 import { refuseFullDisk } from './refuse-disk.ts'
 import { refuseOtherImages } from './refuse-images.ts'
@@ -48,9 +49,9 @@ async function findBoth(tools: Tools, journal: Journal, request: DeployRequest, 
   const kept = keptReleases(journal)
   const context: StepContext = { signal: tools.clock.timeout(tools.limits.configTimeout * 1000), log: () => undefined }
   if (!resolved) {
-    const target = chooseRelease(journal, request.job.to, tools.paths.name)
+    const target = await renewHashes(tools, journal, chooseRelease(journal, request.job.to, tools.paths.name))
     const [first = target, ...rest] = kept
-    return { before: await whatRuns(own, [first, ...rest], createImageLookup(tools.engine, context.signal)), target }
+    return { before: await whatRuns(own, [first, ...rest], createImageLookup(tools.engine, context.signal), null), target }
   }
   const draft = await withHashes(tools, draftOf(tools, resolved, files), journal.current(), context.signal)
   const unset = resolved.unset.filter((name) => !journal.current()?.unset.includes(name))
@@ -65,8 +66,9 @@ async function findBoth(tools: Tools, journal: Journal, request: DeployRequest, 
     const built = await tools.steps.run('build', tools.limits.pullTimeout, (step) => build(tools, surveyed.project, files, step))
     if (!isOk(built)) return { failed: 'build' }
   }
-  const image = createImageLookup(tools.engine, tools.clock.timeout(tools.limits.configTimeout * 1000))
-  const before = await whatRuns(own, candidates(kept, draft), image)
+  const signal = tools.clock.timeout(tools.limits.configTimeout * 1000)
+  const image = createImageLookup(tools.engine, signal)
+  const before = await whatRuns(own, candidates(kept, draft), image, createMadeFromFiles(tools, draft, signal))
   const target = await fixImages(draft, own, image)
   await refuseOtherImages(tools, target, request.expect, image, context)
   const brought = Object.values(target.services).filter(({ imageId, digest }) => digest !== null && !formerIds.has(imageId))
@@ -105,8 +107,9 @@ async function planTarget(tools: Tools, kept: Release[], { own }: Survey, draft:
     return { how: 'proved' }
   })
   if (!isOk(end) || !target) return { failed: 'plan' }
-  const image = createImageLookup(tools.engine, tools.clock.timeout(tools.limits.configTimeout * 1000))
-  return { before: await whatRuns(own, candidates(kept, draft), image), target }
+  const signal = tools.clock.timeout(tools.limits.configTimeout * 1000)
+  const image = createImageLookup(tools.engine, signal)
+  return { before: await whatRuns(own, candidates(kept, draft), image, createMadeFromFiles(tools, draft, signal)), target }
 }
 
 async function refuseUnsetNow(
@@ -116,7 +119,7 @@ async function refuseUnsetNow(
   unset: string[],
   context: StepContext,
 ): Promise<void> {
-  const changed = own.filter((one) => isRunning(one) && (services[one.service]?.hash ?? one.configHash) !== one.configHash)
+  const changed = own.filter((one) => isRunning(one) && services[one.service]?.hashes?.includes(one.configHash) === false)
   await refuseUnset(tools, project, files, unset, [...new Set(changed.map(({ service }) => service))], context)
 }
 

@@ -11,6 +11,7 @@ import { rollback } from '../steps/rollback.ts'
 import { describeEnd, isOk } from '../steps/step.ts'
 import { up } from '../steps/up.ts'
 import { verify } from '../steps/verify.ts'
+import { renewHashes } from './hashes.ts'
 import type { Outcome } from './outcome.ts'
 import type { RunReporter } from './report-run.ts'
 
@@ -29,12 +30,14 @@ const ANSWER = 2000
 export async function finish(tools: Tools, reporter: RunReporter, journal: Journal): Promise<RunReport> {
   const open = journal.file.open
   if (!open) throw new Error('nothing is open in this journal')
-  const target = journal.release(open.target)
-  const before = journal.release(open.before)
-  if (!target || !before) return close(tools, reporter, journal, open.before, false, lostReleases())
-  tools.hide(target.definition)
+  const keptTarget = journal.release(open.target)
+  const keptBefore = journal.release(open.before)
+  if (!keptTarget || !keptBefore) return close(tools, reporter, journal, open.before, false, lostReleases())
+  tools.hide(keptTarget.definition)
   let entry = journal.update({ starts: open.starts + 1 })
-  if (entry.starts > MOST_STARTS) return close(tools, reporter, journal, before.number, false, gaveUp())
+  if (entry.starts > MOST_STARTS) return close(tools, reporter, journal, keptBefore.number, false, gaveUp())
+  const target = await renewHashes(tools, journal, keptTarget)
+  const before = await renewHashes(tools, journal, keptBefore)
 
   if (entry.heading === 'target' && entry.starts > STARTS_TO_TARGET && tools.limits.rollback) {
     entry = journal.update({ heading: 'before', fault: `The worker died ${STARTS_TO_TARGET} times while it ran this job` })
@@ -53,11 +56,7 @@ export async function finish(tools: Tools, reporter: RunReporter, journal: Journ
       }
       return close(tools, reporter, journal, target.number, true, outcome)
     }
-    if (!(await answers(tools))) {
-      journal.update({ heading: 'before', fault: reached.fault })
-      return leaveOpen(reporter, journal, reached.fault)
-    }
-    if (reached.at === 'up' && (await isUntouched(tools, entry, before, target))) {
+    if (reached.at === 'up' && (await answers(tools)) && (await isUntouched(tools, entry, before, target))) {
       const message = `${reached.fault}. Nothing had been changed.`
       const outcome: Outcome = { state: 'failed', code: 'step_failed', message, release: before.number, degraded: reached.degraded }
       return close(tools, reporter, journal, before.number, !entry.proveAll, outcome)

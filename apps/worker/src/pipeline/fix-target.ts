@@ -17,7 +17,7 @@ export function draftOf(tools: Tools, { definition, unset }: Resolved, files: Pr
       image: imageName(definition.name, service, one),
       imageId: '',
       digest: null,
-      hash: null,
+      hashes: null,
       count: replicas(one),
       stopped: false,
       mayEnd: true,

@@ -1,5 +1,6 @@
 import { fromKept } from '../converge/compose-args.ts'
 import type { Tools } from '../converge/tools.ts'
+import type { Journal } from '../journal/journal.ts'
 import { isSameDefinition, type ComposeService, type Release } from '../release/release.ts'
 import type { Draft } from './what-runs.ts'
 
@@ -10,10 +11,42 @@ import type { Draft } from './what-runs.ts'
 export async function withHashes(tools: Tools, draft: Draft, current: Release | null, signal: AbortSignal): Promise<Draft> {
   const isKnown =
     current?.lost.length === 0 && current.hashedBy === draft.hashedBy && isSameDefinition(current.definition, draft.definition)
-  const known = isKnown ? Object.fromEntries(Object.entries(current.services).map(([service, { hash }]) => [service, hash])) : null
-  const found = known ?? (await askHashes(tools, draft, signal))
-  const services = Object.entries(draft.services).map(([service, one]) => [service, { ...one, hash: found[service] ?? null }])
+  const found = isKnown ? ownHashes(current) : await askHashes(tools, draft, signal)
+  const services = Object.entries(draft.services).map(([service, one]) => [service, { ...one, hashes: asList(found[service] ?? null) }])
   return { ...draft, services: Object.fromEntries(services) as Draft['services'] }
+}
+
+/**
+ * A kept release with the hashes that today's compose gives, before those that it had: an update of Deployer brings another compose. Without an
+ * answer it stays as it is.
+ */
+export async function renewHashes(tools: Tools, journal: Journal, release: Release): Promise<Release> {
+  if (release.hashedBy === tools.compose.identity) return release
+  const signal = tools.clock.timeout(tools.limits.configTimeout * 1000)
+  const found = await askHashes(tools, release, signal).catch(() => null)
+  if (found === null) return release
+  const services = Object.entries(release.services).map(([service, one]) => {
+    const hash = found[service] ?? null
+    return [service, { ...one, hashes: hash === null ? one.hashes : [...new Set([hash, ...(one.hashes ?? [])])] }]
+  })
+  const renewed = { ...release, hashedBy: tools.compose.identity, services: Object.fromEntries(services) as Release['services'] }
+  journal.replaceHashes(renewed)
+  return renewed
+}
+
+/** A release as `up` makes it: a container that another compose has made is made anew. */
+export function asMadeNow<T extends Draft | Release>(release: T): T {
+  const own = ownHashes(release)
+  const services = Object.entries(release.services).map(([service, one]) => [service, { ...one, hashes: asList(own[service] ?? null) }])
+  return { ...release, services: Object.fromEntries(services) as T['services'] }
+}
+
+function ownHashes({ services }: Draft | Release): Record<string, string | null> {
+  return Object.fromEntries(Object.entries(services).map(([service, { hashes }]) => [service, hashes?.[0] ?? null]))
+}
+
+function asList(hash: string | null): string[] | null {
+  return hash === null ? null : [hash]
 }
 
 /**

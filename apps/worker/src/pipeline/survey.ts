@@ -18,6 +18,8 @@ export interface Survey {
   project: string
   /** The project's containers, without those of services that are switched off by a profile. */
   own: Container[]
+  /** Those of them that were broken before anything was done. */
+  broken: Container[]
   files: ProjectFiles
   /** `null` for a rollback, which needs no files. */
   resolved: Resolved | null
@@ -31,7 +33,7 @@ export interface Survey {
 export async function survey(tools: Tools, journal: Journal, { job }: DeployRequest): Promise<Survey | { failed: StepName }> {
   const { engine, compose, limits, paths, steps, lockFd } = tools
   const current = journal.current()
-  let observed: Observed = { all: [], own: [] }
+  let observed: Observed = { all: [], own: [], broken: [] }
   const seen = await steps.run('status', limits.statusTimeout, async (context) => {
     const end = await status(engine, paths, context)
     observed = end.observed
@@ -48,7 +50,7 @@ export async function survey(tools: Tools, journal: Journal, { job }: DeployRequ
   if (job.action === 'rollback' && project !== null) {
     const own = observed.own.filter((container) => container.project === project)
     const off = current ? await switchedOff(tools, current.definition, files, own) : new Set()
-    return { project, own: own.filter(({ service }) => !off.has(service)), files, resolved: null }
+    return { project, ...only(observed, (one) => one.project === project && !off.has(one.service)), files, resolved: null }
   }
   let resolved: Resolved | null = null
   const read = await steps.run('config', limits.configTimeout, async (context) => {
@@ -65,7 +67,11 @@ export async function survey(tools: Tools, journal: Journal, { job }: DeployRequ
   refuseNotRunning(tools, journal, observed.own)
   const own = observed.own.filter((container) => container.project === project)
   const off = await switchedOff(tools, valid.definition, files, own)
-  return { project, own: own.filter(({ service }) => !off.has(service)), files, resolved: valid }
+  return { project, ...only(observed, (one) => one.project === project && !off.has(one.service)), files, resolved: valid }
+}
+
+function only({ own, broken }: Observed, isOurs: (container: Container) => boolean): Pick<Survey, 'own' | 'broken'> {
+  return { own: own.filter(isOurs), broken: broken.filter(isOurs) }
 }
 
 /** @throws {Refusal} `not_running`, unless an earlier job has left the stack so. */

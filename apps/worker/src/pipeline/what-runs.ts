@@ -1,6 +1,7 @@
 import type { Container } from '../ports.ts'
 import { isRunning } from '../release/compare.ts'
 import { imageName, type Release, type ServiceRelease } from '../release/release.ts'
+import type { MadeFromFiles } from './made-from-files.ts'
 import { digestOf, type createImageLookup } from './resolve-images.ts'
 
 /** A release that has no number yet, and must not be taken for one that has. */
@@ -11,11 +12,13 @@ export type Draft = Omit<Release, 'number'> & { number?: never }
  * made from.
  *
  * @param candidates Where definitions may come from, the likeliest first; the last resort is the first of them.
+ * @param madeFromFiles Asked of what no candidate's hash fits.
  */
 export async function whatRuns(
   containers: Container[],
   candidates: [Draft | Release, ...(Draft | Release)[]],
   image: ReturnType<typeof createImageLookup>,
+  madeFromFiles: MadeFromFiles | null,
 ): Promise<Draft> {
   const [likeliest] = candidates
   const services: Record<string, ServiceRelease> = {}
@@ -25,7 +28,8 @@ export async function whatRuns(
     const own = containers.filter((container) => container.service === service)
     const [first] = own.filter(isRunning).concat(own)
     if (!first) continue
-    const known = candidates.find((one) => isFrom(one, service, first))
+    const byHash = candidates.find((one) => isFrom(one, service, first))
+    const known = byHash ?? (madeFromFiles && (await madeFromFiles(first)))
     if (!known) lost.push(service)
     const source = known ?? candidates.find(({ services }) => service in services)
     const definition = source?.definition.services[service]
@@ -36,7 +40,7 @@ export async function whatRuns(
       image: name,
       imageId: first.imageId,
       digest: digestOf(name, (await image(first.imageId))?.digests ?? []),
-      hash: known ? (source.services[service]?.hash ?? null) : null,
+      hashes: known ? allHashes(source.services[service]?.hashes ?? null, first) : null,
       count: own.length,
       stopped: !own.some(isRunning) && own.some(({ state, exitCode }) => state === 'exited' && exitCode !== 0),
       mayEnd: !own.some(isRunning),
@@ -59,7 +63,11 @@ export async function whatRuns(
 /** Whether a container was made from a release's definition of its service. */
 function isFrom(release: Draft | Release, service: string, container: Container): boolean {
   const own = release.services[service]
-  return own !== undefined && (own.hash === null || own.hash === container.configHash)
+  return own !== undefined && (own.hashes === null || own.hashes.includes(container.configHash))
+}
+
+function allHashes(known: string[] | null, { configHash }: Container): string[] | null {
+  return known && [...new Set([...known, configHash])]
 }
 
 /** Each service from its own source, with the networks, volumes, secrets and configs of all of these. */

@@ -10,16 +10,26 @@ const running: Container = {
   state: 'running',
   exitCode: null,
   health: 'none',
+  young: false,
   imageId: 'sha256:new',
   project: 'x',
   service: 'web',
+  composeVersion: '',
   configHash: 'h1',
   workingDir: '/opt/stacks/x',
   configFiles: [],
   envFiles: [],
   replaces: null,
 }
-const web: ServiceRelease = { image: 'app', imageId: 'sha256:new', digest: 'sha256:d', hash: 'h1', count: 1, stopped: false, mayEnd: false }
+const web: ServiceRelease = {
+  image: 'app',
+  imageId: 'sha256:new',
+  digest: 'sha256:d',
+  hashes: ['h1'],
+  count: 1,
+  stopped: false,
+  mayEnd: false,
+}
 
 function release(services: Record<string, Partial<ServiceRelease>>, more: Partial<Release> = {}): Release {
   return Release.parse({
@@ -50,7 +60,8 @@ describe('compare', () => {
     ['no container, and none wanted', { count: 0 }, [], 'keep', null],
     ['another image', {}, [{ imageId: 'sha256:old' }], 'recreate', 'image'],
     ['another definition', {}, [{ configHash: 'h0' }], 'recreate', 'definition'],
-    ['a definition that cannot be told beforehand', { hash: null }, [{ configHash: 'h0' }], 'keep', null],
+    ['the same definition, made by another compose', { hashes: ['h1', 'h0'] }, [{ configHash: 'h0' }], 'keep', null],
+    ['a definition that cannot be told beforehand', { hashes: null }, [{ configHash: 'h0' }], 'keep', null],
     ['one of two', { count: 2 }, [{}], 'create', 'missing'],
     ['two of one', {}, [{}, { id: 'web-2' }], 'recreate', 'definition'],
     ['one right and one wrong', { count: 2 }, [{}, { id: 'web-2', imageId: 'sha256:old' }], 'recreate', 'image'],
@@ -101,7 +112,7 @@ it.each<[Partial<Container>, boolean]>([
 })
 
 describe('changes', () => {
-  const before = release({ web: { imageId: 'sha256:old', digest: 'sha256:o', hash: 'h0' } })
+  const before = release({ web: { imageId: 'sha256:old', digest: 'sha256:o', hashes: ['h0'] } })
   const after = release({ web: {} })
   const old = { ...running, id: 'old', imageId: 'sha256:old', configHash: 'h0' }
   const plan = compare(after, [old])
@@ -141,7 +152,10 @@ it('two releases are the same whatever the order of their members, and never whe
   const one = release({ a: {}, b: {} })
   const other = release({ b: {}, a: {} })
   expect(isSameRelease(one, other)).toBe(true)
-  expect(isSameRelease(one, release({ a: {}, b: { hash: 'h2' } }))).toBe(false)
+  expect(isSameRelease(one, release({ a: {}, b: { hashes: ['h2'] } }))).toBe(true)
+  expect(isSameRelease(one, release({ a: {}, b: {} }, { definition: { name: 'app', services: { a: {}, b: { command: 'x' } } } }))).toBe(
+    false,
+  )
   expect(isSameRelease(one, release({ a: {}, b: { stopped: true } }))).toBe(false)
   expect(isSameRelease(one, release({ a: {}, b: {} }, { environment: { A: '1' } }))).toBe(false)
   expect(isSameRelease(one, release({ a: {}, b: {} }, { lost: ['a'] }))).toBe(false)

@@ -47,7 +47,7 @@ function compareService(wanted: ServiceRelease, containers: Container[]): Servic
   if (wanted.stopped) return { action: containers.some(isRunning) ? 'stop' : 'keep', why: null, containers }
   if (containers.length === 0) return { action: wanted.count > 0 ? 'create' : 'keep', why: wanted.count > 0 ? 'missing' : null, containers }
   if (containers.some(({ imageId }) => imageId !== wanted.imageId)) return { action: 'recreate', why: 'image', containers }
-  if (wanted.hash !== null && containers.some(({ configHash }) => configHash !== wanted.hash)) {
+  if (containers.some(({ configHash }) => wanted.hashes?.includes(configHash) === false)) {
     return { action: 'recreate', why: 'definition', containers }
   }
   if (containers.length < wanted.count) return { action: 'create', why: 'missing', containers }

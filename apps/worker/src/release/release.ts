@@ -35,8 +35,11 @@ export const ServiceRelease = z.object({
   imageId: z.string(),
   /** What the name's registry calls the image; `null` for one that was built here. */
   digest: z.string().nullable(),
-  /** Compose's hash of its definition, which is a label of its containers; `null` where it cannot be told beforehand. */
-  hash: z.string().nullable(),
+  /**
+   * Compose's hashes of its definition, one of which is a label of its containers: first the one that `hashedBy` gives, then those of other
+   * composes. `null` where it cannot be told beforehand.
+   */
+  hashes: z.array(z.string()).min(1).nullable(),
   /** How many containers. */
   count: z.int(),
   /** Stopped by hand while the others ran: a way back leaves it so. */
@@ -90,7 +93,7 @@ export function replicas(definition: ComposeService): number {
 export function isSameRelease(one: Release, other: Release): boolean {
   const run = ({ project, projectDir, files, envFiles, definition, environment, services }: Release) => {
     const wanted = Object.fromEntries(
-      Object.entries(services).map(([name, { image, imageId, hash, count, stopped }]) => [name, [image, imageId, hash, count, stopped]]),
+      Object.entries(services).map(([name, { image, imageId, count, stopped }]) => [name, [image, imageId, count, stopped]]),
     )
     return JSON.stringify(sorted([project, projectDir, files, envFiles, definition, environment, wanted]))
   }

@@ -8,7 +8,7 @@ import type { RunReporter } from '../pipeline/report-run.ts'
 import type { Clock, Compose, PatientEngine } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
 import { locateStack, type StacksRoot } from './locate-stack.ts'
-import { fingerprint } from './project-files.ts'
+import { fingerprint, lastChange } from './project-files.ts'
 import { readDotEnv } from './project-name.ts'
 import { stackSecrets } from './stack-secrets.ts'
 
@@ -64,7 +64,13 @@ export async function openStack(
         const hide: Tools['hide'] = (definition) => reporter.hide(stackSecrets(stack, readDotEnv(paths.dir), definition))
         reporter.hide(stackSecrets(stack, readDotEnv(paths.dir), null))
         const common = { engine, compose, clock, limits, paths, lockFd: lock.fd }
-        return { ...common, steps: reporter, hide, fingerprint: (files) => fingerprint(paths, files) }
+        return {
+          ...common,
+          steps: reporter,
+          hide,
+          fingerprint: (files) => fingerprint(paths, files),
+          lastChange: (files) => lastChange(paths, files),
+        }
       },
     }
   } catch (error) {

@@ -1,8 +1,7 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Container, StackPaths } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
-import type { Release } from '../release/release.ts'
 import { COMPOSE_FILES, foundFiles, OVERRIDES } from './found-files.ts'
 import { isWithin } from './own-containers.ts'
 
@@ -56,10 +55,35 @@ function here(file: string, paths: StackPaths): string {
 }
 
 /** Tells whether a stack's files are still the same, by what the file system says of them; a file that is not there counts too. */
-export function fingerprint(
-  paths: StackPaths,
-  { projectDir, files, envFiles }: Pick<Release, 'projectDir' | 'files' | 'envFiles'>,
-): string {
+export function fingerprint(paths: StackPaths, files: ProjectFiles): string {
+  return readFrom(paths, files)
+    .flatMap((file) => {
+      const stats = statSync(file, { throwIfNoEntry: false, bigint: true })
+      return stats ? [`${basename(dirname(file))}/${basename(file)} ${stats.ino} ${stats.size} ${stats.mtimeNs}`] : []
+    })
+    .join('\n')
+}
+
+/** Takes parts of a definition from files that are named nowhere else. */
+const NAMES_OTHERS = /\b(?:include|extends)\b/
+
+/**
+ * When one of the files that a definition was read from changed last, by the host's clock, in milliseconds since 1970: their content, name or
+ * rights, which unlike the time of their content nobody can set back. `null` where a file names others.
+ */
+export function lastChange(paths: StackPaths, files: ProjectFiles): number | null {
+  let last = 0
+  for (const file of readFrom(paths, files)) {
+    const stats = statSync(file, { throwIfNoEntry: false })
+    if (!stats) continue
+    if (!basename(file).endsWith('.env') && NAMES_OTHERS.test(readFileSync(file, 'utf8'))) return null
+    last = Math.max(last, stats.ctimeMs)
+  }
+  return last
+}
+
+/** The files that compose reads, as this process sees them, there or not. */
+function readFrom(paths: StackPaths, { projectDir, files, envFiles }: ProjectFiles): string[] {
   const natural = [...COMPOSE_FILES, ...OVERRIDES].map((name) => join(paths.dir, name))
   const known = [
     ...(files.length > 0 ? files.map((file) => here(file, paths)) : [...natural, ...foundFiles(paths).map((file) => here(file, paths))]),
@@ -68,9 +92,4 @@ export function fingerprint(
     join(here(projectDir, paths), '.env'),
   ]
   return [...new Set(known)]
-    .flatMap((file) => {
-      const stats = statSync(file, { throwIfNoEntry: false, bigint: true })
-      return stats ? [`${basename(dirname(file))}/${basename(file)} ${stats.ino} ${stats.size} ${stats.mtimeNs}`] : []
-    })
-    .join('\n')
 }

@@ -1,3 +1,4 @@
+import { findBroken } from '../converge/find-broken.ts'
 import type { Container, Engine, StackPaths } from '../ports.ts'
 import { isRunning } from '../release/compare.ts'
 import { isOwn } from '../stacks/own-containers.ts'
@@ -9,6 +10,8 @@ export interface Observed {
   all: Container[]
   /** Those that were started from the stack's folder. */
   own: Container[]
+  /** Those of them that are broken already. */
+  broken: Container[]
 }
 
 /** Looks at what runs. The names of the running services are the step's tail. */
@@ -16,7 +19,7 @@ export async function status(engine: Engine, paths: StackPaths, context: StepCon
   const all = await engine.listContainers(context.signal)
   const own = all.filter((container) => isOwn(container, paths))
   for (const service of runningServices(own)) context.log(service)
-  return { how: 'exited', code: 0, observed: { all, own } }
+  return { how: 'exited', code: 0, observed: { all, own, broken: await findBroken(engine, own, context.signal) } }
 }
 
 /** The names of the running services, each once, sorted. */

@@ -1,10 +1,12 @@
 import { converge, observe, type Course } from '../converge/converge.ts'
+import { findBroken } from '../converge/find-broken.ts'
+import { steadyMilliseconds } from '../converge/patience.ts'
 import { prove } from '../converge/prove.ts'
 import type { Tools } from '../converge/tools.ts'
 import type { Container } from '../ports.ts'
 import { compare, holds, isBroken } from '../release/compare.ts'
 import type { Release } from '../release/release.ts'
-import type { StepContext, StepEnd } from './step.ts'
+import { isOk, type StepContext, type StepEnd } from './step.ts'
 
 /** What was there before, for telling what is new. */
 export interface Touched {
@@ -36,36 +38,60 @@ export async function verify(
     const ours = containers.filter(({ service }) => release.services[service]?.stopped === false)
     const fresh = new Set(ours.filter(({ id }) => !touched.containers.includes(id)).map(({ id }) => id))
     const proven = await prove(tools, release, touched.proveAll ? ours : ours.filter(({ id }) => fresh.has(id)), fresh, context)
+    const judged = proven.how === 'proved' ? await judgeUntouched(tools, course, fresh, touched, context) : { ...proven, degraded: [] }
     // What an engine that restarts does to containers says nothing of them.
-    const isInDoubt = proven.how === 'disproved' && tools.engine.outages() !== outages
-    const end: StepEnd = isInDoubt ? { how: 'engine_away', cause: proven.says } : proven
-    if (end.how === 'engine_away') {
-      context.log(`the Docker Engine went away (${end.cause}); waiting for it`)
-      await tools.engine.ping(context.signal)
-      const mended = await converge(tools, course, context)
-      if (mended.how === 'proved' || (mended.how === 'exited' && mended.code === 0)) continue
-      return { ...mended, degraded: [] }
-    }
-    if (end.how !== 'proved') return { ...end, degraded: [] }
-    return { ...(await judgeUntouched(tools, release, fresh, touched, context)) }
+    const isInDoubt = judged.how === 'disproved' && tools.engine.outages() !== outages
+    if (judged.how !== 'engine_away' && !isInDoubt) return judged
+    context.log(`the Docker Engine went away (${judged.how === 'disproved' ? judged.says : judged.cause}); waiting for it`)
+    await tools.engine.ping(context.signal)
+    const mended = await converge(tools, course, context)
+    if (!isOk(mended)) return { ...mended, degraded: [] }
   }
 }
 
 /** What the job did not touch may be as broken as it was, and no worse. */
 async function judgeUntouched(
   tools: Tools,
-  release: Release,
+  course: Course,
   fresh: ReadonlySet<string>,
   touched: Touched,
   context: StepContext,
 ): Promise<StepEnd & { degraded: string[] }> {
-  const now: Container[] = await tools.engine.listContainers(context.signal, release.project)
-  const broken = new Set(
-    now.filter((one) => one.service in release.services && !fresh.has(one.id) && isBroken(one)).map(({ service }) => service),
+  const { engine } = tools
+  const { release } = course
+  const untouched = (await observe(tools, course, context.signal)).filter(
+    ({ id, service }) => service in release.services && !fresh.has(id),
   )
-  const degraded = [...broken].filter((service) => touched.broken.includes(service)).sort()
-  const worse = [...broken].find((service) => !touched.broken.includes(service) && release.services[service]?.stopped === false)
+  const broken = await findBroken(engine, untouched, context.signal)
+  const wasBroken = ({ service }: Container) => touched.broken.includes(service)
+  // What they need may just have been replaced under them: they get the time that the replaced ones had.
+  const worse = broken.filter((one) => !wasBroken(one) && release.services[one.service]?.stopped === false)
+  const proven = await prove(tools, release, worse, new Set(), context)
+  if (proven.how === 'disproved') return { ...proven, says: `${proven.says}, although this deploy did not change it`, degraded: [] }
+  if (proven.how !== 'proved') return { ...proven, degraded: [] }
+  const still = await stillBroken(tools, release, untouched.filter(wasBroken), context)
+  const degraded = [...new Set(still.map(({ service }) => service))].sort()
   for (const service of degraded) context.log(`${service} was broken before, and is still`)
-  if (worse !== undefined) return { how: 'disproved', says: `${worse}, which was not changed, is broken now`, degraded }
   return { how: 'exited', code: 0, degraded }
+}
+
+/** Of containers that were broken: those that are so yet, or that do not run for as long as a good one has to. */
+async function stillBroken(
+  { engine, clock, limits }: Tools,
+  release: Release,
+  containers: Container[],
+  { signal }: StepContext,
+): Promise<Container[]> {
+  const young = containers.filter((one) => one.young && !isBroken(one))
+  const seen = await Promise.all(young.map(({ id }) => engine.inspect(id, signal)))
+  const steady = young.map(({ service }) => steadyMilliseconds(release.definition.services[service], limits.steadyTime))
+  if (young.length > 0) await clock.wait(Math.max(...steady), signal)
+  const now = await Promise.all(young.map(({ id }) => engine.inspect(id, signal)))
+  const isWell = (one: Container) => {
+    const at = young.indexOf(one)
+    if (at === -1) return !isBroken(one)
+    const health = now[at]
+    return health?.status === 'running' && health.startedAt === seen[at]?.startedAt && ['none', 'healthy'].includes(health.health)
+  }
+  return containers.filter((one) => !isWell(one))
 }
