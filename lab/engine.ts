@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startChild } from './child.ts'
 import { command } from './command.ts'
@@ -70,9 +71,21 @@ export function engineAt(dockerHost: string): Engine {
   return { dockerHost, docker: (...args) => command('docker', args, { DOCKER_HOST: dockerHost }) }
 }
 
-async function answers(dockerHost: string): Promise<boolean> {
+/** Whether an engine answers at an address. */
+export async function answers(dockerHost: string): Promise<boolean> {
   return command('docker', ['version', '--format', '{{.Server.Version}}'], { DOCKER_HOST: dockerHost }).then(
     () => true,
     () => false,
   )
+}
+
+/** Brings images of one engine to another. */
+export async function copyImages(from: Engine, to: Engine, references: string[]): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'deployer-images-'))
+  try {
+    await from.docker('save', '-o', join(folder, 'images.tar'), ...references)
+    await to.docker('load', '-q', '-i', join(folder, 'images.tar'))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }

@@ -10,6 +10,8 @@ import { until } from './until.ts'
 export interface LabRegistry {
   /** `127.0.0.1:port`, the first part of its images' names. */
   address: string
+  /** Stops it where it is, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void
   stop(): Promise<void>
 }
 
@@ -29,6 +31,7 @@ export async function startRegistry(login?: { user: string; password: string }):
   await until('the registry', async () => [200, 401].includes((await fetch(`http://${address}/v2/`)).status))
   return {
     address,
+    signal: (signal) => void child.process.kill(signal),
     async stop() {
       await child.stop('SIGKILL')
       rmSync(folder, { recursive: true, force: true })

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClient, type Client } from './client.ts'
 import { command } from './command.ts'
-import { buildDeployerImage } from './deployer-image.ts'
-import type { Engine } from './engine.ts'
+import { buildDeployerImage, DEPLOYER_IMAGE } from './deployer-image.ts'
+import { copyImages, type Engine } from './engine.ts'
 import { freePort } from './free-port.ts'
 import { until } from './until.ts'
 import type { World } from './world.ts'
@@ -15,6 +15,8 @@ export type Part = 'redis' | 'api' | 'worker'
 /** What docker-compose.yml starts: its own file, command, users and volumes, and the image that is built from here. */
 export interface Shipped {
   client: Client
+  /** The name of its project. */
+  project: string
   /** The settings in its `.env`. */
   settings: Record<string, string>
   /** `docker compose …` for its project, as an operator would. */
@@ -31,15 +33,20 @@ export interface Shipped {
   close(): Promise<void>
 }
 
+/** The name of its Redis in docker-compose.yml. */
+const REDIS_IMAGE = 'redis:7'
+
 const REPOSITORY = join(import.meta.dirname, '..')
 
 /**
  * Starts the production set-up for the stacks of a world, under a project name, a port and passwords of its own, and waits until it is ready.
  *
  * @param more Settings of its `.env` beside those that it needs.
+ * @param builder The engine that builds its images, where it is another one.
  */
-export async function startShipped(engine: Engine, world: World, more: Record<string, string> = {}): Promise<Shipped> {
-  await buildDeployerImage(engine)
+export async function startShipped(engine: Engine, world: World, more: Record<string, string> = {}, builder = engine): Promise<Shipped> {
+  await buildDeployerImage(builder)
+  if (builder !== engine) await copyImages(builder, engine, [DEPLOYER_IMAGE, REDIS_IMAGE])
   const project = `deployer-shipped-${randomBytes(3).toString('hex')}`
   const port = await freePort()
   const settings = {
@@ -63,6 +70,7 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
   const client = createClient(`http://127.0.0.1:${port}`, world.secret)
   const shipped: Shipped = {
     client,
+    project,
     settings,
     compose,
     inspect: async (part) => JSON.parse(await engine.docker('inspect', await container(part)))[0],

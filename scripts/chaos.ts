@@ -1,25 +1,32 @@
-// `npm run chaos [-- rounds [seed]]`: the long form of tests/chaos.
+// `npm run chaos [-- [containers|processes] rounds [seed] [--live-restore]]`: the long form of tests/chaos, on an engine of its own that is broken too.
+import { parseArgs } from 'node:util'
 import { runChaos } from '../lab/chaos/run-chaos.ts'
 import { startEngine } from '../lab/engine.ts'
-import { startRegistry } from '../lab/registry.ts'
+import { fetchNewestPair } from '../lab/newest-pair.ts'
+import { startOwnEngine } from '../lab/own-engine.ts'
 
-const rounds = Number(process.argv[2] ?? 100)
-const seed = Number(process.argv[3] ?? Date.now() % 100_000)
-if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed)) {
-  process.stderr.write('usage: npm run chaos -- [rounds] [seed]\n')
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { 'live-restore': { type: 'boolean', default: false }, newest: { type: 'boolean', default: false } },
+})
+const [system = 'containers', rounds = '100', seed = String(Date.now() % 100_000)] = positionals
+const isSystem = (name: string): name is 'containers' | 'processes' => ['containers', 'processes'].includes(name)
+if (!isSystem(system) || !/^[1-9]\d*$/.test(rounds) || !/^\d+$/.test(seed)) {
+  process.stderr.write('usage: npm run chaos -- [containers|processes] [rounds] [seed] [--live-restore] [--newest]\n')
   process.exit(64)
 }
-process.stdout.write(`${rounds} rounds with seed ${seed}\n`)
-const engine = await startEngine()
-const registry = await startRegistry()
-const result = await runChaos(engine, registry.address, { rounds, seed, say: (line) => process.stdout.write(`${line}\n`) })
-await registry.stop()
+if (values.newest) Object.assign(process.env, await fetchNewestPair())
+const builder = await startEngine()
+const engine = await startOwnEngine({ liveRestore: values['live-restore'] })
+const version = (await engine.docker('version', '--format', '{{.Server.Version}}')).trim()
+process.stdout.write(`${rounds} rounds with seed ${seed}: ${system} on Docker Engine ${version}\n`)
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+const result = await runChaos({ rounds: Number(rounds), seed: Number(seed), system, engine, own: engine, builder, say })
 await engine.stop()
-const faults = Object.entries(result.faults).map(([fault, count]) => `  ${fault.padEnd(28)} ${count}\n`)
-process.stdout.write(
-  `\n${result.rounds} rounds, ${result.jobs} jobs: ${result.succeeded} succeeded, ${result.failed} failed as they should\n`,
+await builder.stop()
+say(
+  `\n${result.rounds} rounds, ${result.jobs} jobs: ${result.succeeded} succeeded, ${result.failed} failed as they should, ${result.lost} asked for again`,
 )
-process.stdout.write(
-  `faults that hit:\n${faults.join('')}findings: ${result.findings.length}\n${result.findings.map((one) => `  ${one}\n`).join('')}`,
-)
+say(`faults that hit:\n${[...result.faults].map(([fault, count]) => `  ${fault.padEnd(28)} ${count}`).join('\n')}`)
+say(`findings: ${result.findings.length}\n${result.findings.map((one) => `  ${one}`).join('\n')}`)
 process.exit(result.findings.length === 0 ? 0 : 1)

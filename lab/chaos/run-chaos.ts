@@ -1,13 +1,32 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { composeProcesses, watchCompose } from '../compose-watch.ts'
 import type { Engine } from '../engine.ts'
-import { freePort } from '../free-port.ts'
+import type { OwnEngine } from '../own-engine.ts'
 import { createRandom, type Random } from '../random.ts'
-import { startRedis } from '../redis.ts'
+import { startRegistry } from '../registry.ts'
 import { publishImage } from '../sample-image.ts'
 import { until } from '../until.ts'
-import { createWorld, untilPage, webFile, type LabStack } from '../world.ts'
-import { FAULTS, putIn, type Fault, type System } from './faults.ts'
+import { createWorld } from '../world.ts'
+import { startContainers } from './containers.ts'
+import type { Fault, Round, System } from './fault.ts'
+import { startProcesses } from './processes.ts'
+import { surroundings } from './surroundings.ts'
+import { addTarget, chooseMove, describe, isSame, type State, type Target } from './target.ts'
+
+/** What is to be broken. */
+export interface ChaosOptions {
+  rounds: number
+  /** Repeats a run, as far as the machine does. */
+  seed: number
+  /** What docker-compose.yml starts, or processes of this machine with two workers. */
+  system: 'containers' | 'processes'
+  engine: Engine
+  /** The same engine, where it may be broken too. */
+  own: OwnEngine | null
+  /** The engine that builds the image of Deployer. */
+  builder: Engine
+  say: (line: string) => void
+}
 
 /** What a run of chaos has come to. */
 export interface ChaosResult {
@@ -15,189 +34,208 @@ export interface ChaosResult {
   jobs: number
   succeeded: number
   failed: number
+  /** Jobs that an emptied Redis has forgotten. */
+  lost: number
   /** How many faults of each kind found something to break. */
-  faults: Record<Fault, number>
+  faults: Map<string, number>
   /** What should not have been; empty is the aim. */
   findings: string[]
 }
 
-interface Target {
-  stack: LabStack
-  image: string
-  /** The version that has to be served now. */
-  version: string
-}
-
 interface Asked {
   target: Target
-  version: string
+  path: string
+  body: object | undefined
+  /** What runs if it succeeds. */
+  to: State
   good: boolean
   jobId: string
 }
 
-/** Ready at once when it serves, so that rounds are short. */
-const HEALTH = `    healthcheck:
-      test: ["CMD", "/bin/busybox", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/"]
-      interval: 500ms
-      timeout: 2s
-      retries: 20
-`
 const STACKS = 3
+/** Seconds in which a job ends, whatever is away meanwhile. */
+const PATIENCE = 240
 
 /**
- * Deploys good and bad versions of several stacks with two workers, kills and freezes what can be killed and frozen, and checks after every round that no job was
- * lost, no two compose runs were in a stack, every stack is on the version that its jobs say, and nothing is left over.
- *
- * @param seed Repeats a run, as far as the machine does.
+ * Changes several stacks in ways that can and cannot work, breaks what can be broken meanwhile, and checks after every round that no job was lost, no two
+ * compose runs were in a stack, every stack runs exactly what its job says, and nothing is left over.
  */
-export async function runChaos(
-  engine: Engine,
-  registry: string,
-  { rounds, seed, say }: { rounds: number; seed: number; say: (line: string) => void },
-): Promise<ChaosResult> {
+export async function runChaos({ rounds, seed, system: kind, engine, own, builder, say }: ChaosOptions): Promise<ChaosResult> {
   const random = createRandom(seed)
   const world = createWorld(engine)
-  const redis = await startRedis()
-  const settings = { REDIS_URL: redis.url, LOG_LEVEL: 'info' }
-  const result: ChaosResult = {
-    rounds: 0,
-    jobs: 0,
-    succeeded: 0,
-    failed: 0,
-    faults: Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as ChaosResult['faults'],
-    findings: [],
-  }
+  const registry = await startRegistry()
+  const result: ChaosResult = { rounds: 0, jobs: 0, succeeded: 0, failed: 0, lost: 0, faults: new Map(), findings: [] }
+  let system: System | undefined
   try {
+    await publishImage(engine, `${registry.address}/chaos-db:latest`, 'db', 'idle')
     const targets: Target[] = []
     for (let index = 0; index < STACKS; index++) {
-      const image = `${registry}/chaos-${index}:latest`
-      await publishImage(engine, image, 'v0')
-      const stack = await world.addStack(`chaos-${index}`, webFile(image, HEALTH))
-      await stack.compose('up', '-d')
-      await untilPage(stack, 'v0')
-      targets.push({ stack, image, version: 'v0' })
+      targets.push(await addTarget(engine, world, registry.address, `chaos-${index}`, index === STACKS - 1))
     }
-    const startWorker = () => world.start('worker', settings)
-    // The API comes back at its old address, as behind a proxy.
-    const apiSettings = { ...settings, PORT: String(await freePort()) }
-    const startApi = () => world.start('api', apiSettings)
-    const system: System = {
-      redis,
-      api: await startApi(),
-      workers: [await startWorker(), await startWorker()],
-      dirs: targets.map(({ stack }) => stack.dir),
-      startApi,
-      startWorker,
-    }
+    const dirs = targets.map(({ stack }) => stack.dir)
+    system = await (kind === 'containers' ? startContainers(engine, world, builder) : startProcesses(world, dirs))
+    system.faults.push(...surroundings(dirs, registry, own))
+    for (const { name } of system.faults) result.faults.set(name, 0)
     for (let round = 1; round <= rounds; round++) {
-      const findings = await playRound(engine, round, random, targets, system, result)
+      const findings = await playRound(round, random, targets, system, result)
       result.rounds++
       result.findings.push(...findings.map((finding) => `round ${round}: ${finding}`))
-      const doing = `${result.jobs} jobs, ${Object.values(result.faults).reduce((sum, count) => sum + count, 0)} faults`
+      const doing = `${result.jobs} jobs, ${[...result.faults.values()].reduce((sum, count) => sum + count, 0)} faults`
       say(`round ${round}/${rounds}: ${doing}, ${findings.length === 0 ? 'all well' : findings.join('; ')}`)
     }
   } finally {
+    await system?.close()
     await world.close()
-    await redis.close()
+    await registry.stop()
   }
   return result
 }
 
-/** One round: ask, break, wait, check. */
-async function playRound(
-  engine: Engine,
-  round: number,
-  random: Random,
-  targets: Target[],
-  system: System,
-  result: ChaosResult,
-): Promise<string[]> {
-  const watch = watchCompose(system.dirs, 20)
-  const breaking: Promise<void>[] = []
-  const chosen = new Set<Fault>()
-  const first = random.below(system.workers.length)
-  let workersHit = 0
-  for (let count = 1 + random.below(3); count > 0; count--) {
-    const fault = random.pick(FAULTS)
-    const forWorker = fault.includes('worker')
-    // Each worker and each other part has one fault a round; a job whose worker dies three times is given up on purpose.
-    if (chosen.has(fault) || (forWorker && workersHit === system.workers.length)) continue
-    chosen.add(fault)
-    const index = (first + workersHit) % system.workers.length
-    if (forWorker) workersHit++
-    breaking.push(breakOne(fault, index, random.below(3000), system, random, result))
-  }
-  const composeHit = [...chosen].some((fault) => fault.includes('compose'))
-  const asked: Asked[] = []
-  for (const target of targets) {
-    if (!random.chance(0.75)) continue
-    const good = random.chance(0.7)
-    const version = `v${round}${good ? '' : '-bad'}`
-    await publishImage(engine, target.image, version, good ? 'serve' : 'crash')
-    asked.push({ target, version, good, jobId: await ask(system, target, `round-${round}`) })
-  }
-  await Promise.all(breaking)
+/** One round: make ready, break, ask, wait, check. */
+async function playRound(number: number, random: Random, targets: Target[], system: System, result: ChaosResult): Promise<string[]> {
+  const dirs = targets.map(({ stack }) => stack.dir)
   const findings: string[] = []
-  for (const one of asked) findings.push(...(await settle(one, system, composeHit, result)))
-  for (const target of targets) findings.push(...(await inspect(engine, target)))
+  const asked: Asked[] = []
+  for (const target of targets) if (random.chance(0.75)) asked.push(await makeReady(target, number, random))
+  const watch = watchCompose(dirs, 20)
+  const over = new AbortController()
+  const round: Round = { random, untilRollback: () => untilRollback(asked, system, over.signal) }
+  const faults = chooseFaults(system.faults, random)
+  const breaking = faults.map(async (fault) => {
+    await delay(random.below(3000))
+    const hit = await fault.putIn(round).catch((error: Error) => findings.push(`${fault.name} went wrong: ${error.message}`))
+    if (hit) result.faults.set(fault.name, (result.faults.get(fault.name) ?? 0) + 1)
+  })
+  for (const one of asked) one.jobId = await ask(system, one, `round-${number}`)
+  const ends = await Promise.all(asked.map((one) => untilEnd(system, one.jobId)))
+  over.abort()
+  await Promise.all(breaking)
+  const excuses = faults.map((fault) => fault.excuses)
+  for (const [index, one] of asked.entries()) {
+    let job = ends[index]
+    if (job === 'lost' && excuses.includes('loss')) {
+      // As a caller does whose job is not known any more.
+      result.lost++
+      one.jobId = await ask(system, one, `round-${number}-again`)
+      job = await untilEnd(system, one.jobId)
+    }
+    result.jobs++
+    findings.push(...(await settle(one, job, excuses, result)))
+  }
+  for (const target of targets) findings.push(...(await inspect(target)))
+  for (const one of asked) findings.push(...(await holdToRelease(one, system)))
   watch.stop()
   if (watch.most() > 1) findings.push(`${watch.most()} compose runs at once in one stack`)
-  const left = composeProcesses(...system.dirs)
+  const left = composeProcesses(...dirs)
   if (left.length > 0) findings.push(`compose processes left: ${left.join(', ')}`)
+  if (findings.length > 0) findings.push(`(${faults.map(({ name }) => name).join(', ')})`)
   return findings
 }
 
-async function breakOne(fault: Fault, index: number, after: number, system: System, random: Random, result: ChaosResult): Promise<void> {
-  await delay(after)
-  if (await putIn(fault, index, system, random)) result.faults[fault]++
+/** A change of the stack's file or image, or the way back to something that has run. */
+async function makeReady(target: Target, round: number, random: Random): Promise<Asked> {
+  const { name } = target.stack
+  const former = [...target.releases].filter(([, state]) => !isSame(state, target.state)).slice(-3)
+  if (former.length > 0 && random.chance(0.15)) {
+    const [to, state] = random.pick(former)
+    return { target, path: `/stacks/${name}/rollback`, body: { to }, to: state, good: true, jobId: '' }
+  }
+  const move = chooseMove(target, round, random)
+  await target.prepare(move)
+  return { target, path: `/deploy/${name}`, body: undefined, to: move.to, good: move.good, jobId: '' }
+}
+
+/** One to three faults, each at something else. */
+function chooseFaults(all: Fault[], random: Random): Fault[] {
+  const chosen: Fault[] = []
+  for (let count = 1 + random.below(3); count > 0; count--) {
+    const fault = random.pick(all)
+    if (chosen.every(({ at }) => at !== fault.at)) chosen.push(fault)
+  }
+  return chosen
 }
 
 /** Asks until there is a 202, as a caller does who got none. */
-async function ask(system: System, target: Target, key: string): Promise<string> {
+async function ask(system: System, { target, path, body }: Asked, key: string): Promise<string> {
   const { name } = target.stack
   return until(
     `a 202 for ${name}`,
     async () => {
-      const answer = await system.api.client.plain('POST', `/deploy/${name}`, name, undefined, { 'Idempotency-Key': `${key}-${name}` })
+      const answer = await system.client().timed('POST', path, body, { 'Idempotency-Key': `${key}-${name}` })
       return answer.status === 202 ? (answer.body.job_id as string) : null
     },
-    60,
+    90,
   )
 }
 
-/** Waits for a job's end and holds it to what was asked. */
-async function settle(asked: Asked, system: System, composeHit: boolean, result: ChaosResult): Promise<string[]> {
-  const { target, version, good, jobId } = asked
-  result.jobs++
-  const job = await until(
-    `the end of ${jobId}`,
-    async () => {
-      const { status, body } = await system.api.client.plain('GET', `/jobs/${jobId}`, jobId)
-      return status === 200 && body.ok !== null ? body : null
-    },
-    120,
-  ).catch(() => null)
-  if (!job) return [`job ${jobId} of ${target.stack.name} was lost`]
+/** What is known of a job now; `null` when nobody can say. */
+async function getJob(system: System, id: string): Promise<any> {
+  const { status, body } = await system
+    .client()
+    .plain('GET', `/jobs/${id}`, id)
+    .catch(() => ({ status: 0, body: null }))
+  if (status === 404) return 'lost'
+  return status === 200 ? body : null
+}
+
+/** How a job ended; `null` when it did not, `lost` when it is not known any more. */
+async function untilEnd(system: System, id: string): Promise<any> {
+  const look = async () => {
+    const job = await getJob(system, id)
+    return job === 'lost' || (job && job.ok !== null) ? job : null
+  }
+  return until(`the end of ${id}`, look, PATIENCE).catch(() => null)
+}
+
+async function untilRollback(asked: Asked[], system: System, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    for (const { jobId } of asked) {
+      const job = jobId ? await getJob(system, jobId) : null
+      if (job?.ok === null && job.steps.some(({ name, ok }: any) => ['up', 'verify'].includes(name) && ok === false)) return true
+    }
+    await delay(50)
+  }
+  return false
+}
+
+/** Holds a job's end to what was asked. */
+async function settle({ target, to, good, jobId }: Asked, job: any, excuses: Fault['excuses'][], result: ChaosResult): Promise<string[]> {
+  const { name } = target.stack
+  if (job === null || job === 'lost') return [`job ${jobId} of ${name} ${job === null ? 'did not end' : 'was lost'}`]
   if (job.state === 'succeeded') {
     result.succeeded++
-    target.version = version
-    return good ? [] : [`${version} of ${target.stack.name} is bad, and its job succeeded`]
+    target.state = to
+    target.releases.set(job.release, to)
+    return good ? [] : [`${describe(to)} of ${name} is bad, and its job succeeded`]
   }
   result.failed++
-  // A compose that was killed is a step that failed: the former version has to be back then.
-  return good && !composeHit ? [`${version} of ${target.stack.name} is good, and its job ${job.state}: ${JSON.stringify(job)}`] : []
+  const found: string[] = []
+  if (good && excuses.every((excuse) => excuse === 'nothing')) found.push(`${describe(to)} of ${name} is good, and its job ${job.state}`)
+  if (job.code === 'rollback_failed') found.push(`${name} could not go back`)
+  return found.map((what) => `${what}: ${JSON.stringify(job)}`)
 }
 
-/** Checks that a stack serves the version that it should, with one container and nothing left over. */
-async function inspect(engine: Engine, { stack, version }: Target): Promise<string[]> {
-  const page = await until(`${version} of ${stack.name}`, async () => (await stack.page()) === version, 15).then(
-    () => version,
-    () => stack.page().catch((error: Error) => error.message),
+/** Checks that a stack runs what it should, and nothing else. */
+async function inspect(target: Target): Promise<string[]> {
+  const { stack, state } = target
+  const seen = await until(`${describe(state)} of ${stack.name}`, async () => isSame(await target.look(), state), 20).then(
+    () => null,
+    () => target.look().then(describe, (error: Error) => error.message),
   )
-  const filter = `label=com.docker.compose.project=${stack.name}`
-  const listed = await engine.docker('ps', '-a', '--filter', filter, '--format', '{{.Names}} {{.State}}')
-  return [
-    ...(page === version ? [] : [`${stack.name} serves ${page} instead of ${version}`]),
-    ...(listed.trim() === `${stack.name}-web-1 running` ? [] : [`containers of ${stack.name}: ${listed.trim().replaceAll('\n', ', ')}`]),
-  ]
+  return [...(seen === null ? [] : [`${stack.name} runs ${seen} instead of ${describe(state)}`]), ...(await target.leftovers())]
+}
+
+/** Checks that the release that a job's answer names is the one that is said to run. */
+async function holdToRelease({ target, jobId }: Asked, system: System): Promise<string[]> {
+  const { name } = target.stack
+  const job = await getJob(system, jobId)
+  if (job?.release == null) return []
+  const current = async () => {
+    const { body } = await system.client().plain('GET', `/stacks/${name}/releases`, name)
+    return body.releases.find((one: any) => one.current)?.number
+  }
+  return until(`release ${job.release} of ${name}`, async () => (await current()) === job.release, 20).then(
+    () => [],
+    async () => [`job ${jobId} says release ${job.release} of ${name} runs, and ${await current().catch(() => 'nobody')} is said to`],
+  )
 }

@@ -15,9 +15,6 @@ const image = (name: string) => `${registry}/recovery-${name}:latest`
 const api = await world.start('api', { REDIS_URL: redis.url })
 const { client } = api
 
-/** Milliseconds; longer by hand. */
-const REDIS_AWAY = Number(process.env['REDIS_AWAY'] ?? 3000)
-
 /** Each test has a host of its own, so that its workers can be killed without a thought for the others, which run beside it. */
 function hostOf(name: string) {
   const settings = { REDIS_URL: redis.url, WORKER_NAME: `${world.settings['WORKER_NAME']}-${name}` }
@@ -246,29 +243,5 @@ describe.concurrent('a step that hangs', () => {
     const answer = await client.timed('DELETE', `/jobs/${id}`)
     expect([answer.status, answer.body.code]).toEqual([409, 'not_cancelable'])
     expect(await ended(id)).toMatchObject({ state: 'succeeded' })
-  })
-})
-
-describe('Redis that is away', () => {
-  it('in the middle of a deploy: nothing is lost and nothing doubled', async () => {
-    await publishImage(engine, image('away'), 'v1')
-    const stack = await world.addStack('away', slow('away'))
-    await stack.compose('up', '-d')
-    await publishImage(engine, image('away'), 'v2')
-    const host = hostOf('away')
-    await host.start()
-    const first = await accepted(host.path(stack), stack)
-    await stepRuns(first, 'up')
-    const second = await accepted(host.path(stack), stack)
-    expect(second).not.toBe(first)
-    const watch = watchCompose([stack.dir])
-    await redis.stop('SIGKILL')
-    await delay(REDIS_AWAY)
-    await redis.start()
-    const jobs = [await ended(first), await ended(second)]
-    watch.stop()
-    expect(jobs).toMatchObject([{ state: 'succeeded' }, { state: 'succeeded' }])
-    expect(watch.most()).toBe(1)
-    await untilPage(stack, 'v2')
   })
 })

@@ -1,5 +1,5 @@
 import type { Container } from '../ports.ts'
-import { compare, holds, unlike, type Plan } from '../release/compare.ts'
+import { compare, holds, isBroken, unlike, type Plan } from '../release/compare.ts'
 import { replicas, type Release } from '../release/release.ts'
 import type { StepContext, StepEnd } from '../steps/step.ts'
 import { fromFiles, fromKept } from './compose-args.ts'
@@ -47,7 +47,8 @@ export async function converge(tools: Tools, course: Course, context: StepContex
     const plan = compare(release, await clearLeftovers(engine, await observe(tools, course, context.signal), context))
     const untold = heading === 'before' && round === 1 ? untellable(release) : []
     const wrong = [...new Set([...unlike(release, plan), ...untold])]
-    if (again && Object.values(plan).every(holds)) return { how: 'exited', code: 0 }
+    // What ended otherwise than well may have been ended with its compose, or its engine.
+    if (again && Object.values(plan).every((one) => holds(one) && !one.containers.some(isBroken))) return { how: 'exited', code: 0 }
     if (heading === 'before' && wrong.length === 0) return { how: 'proved' }
     const outages = engine.outages()
     const end = await makeRun(tools, { ...course, files: course.files && round === 1 }, plan, wrong, context)

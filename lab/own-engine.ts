@@ -1,0 +1,77 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startChild } from './child.ts'
+import { command } from './command.ts'
+import { answers, engineAt, type Engine } from './engine.ts'
+import { until } from './until.ts'
+
+/** An engine that can be ended and frozen while it is in use: nobody else is on it. */
+export interface OwnEngine extends Engine {
+  /** Ends it, and starts it again after so many milliseconds. */
+  restart(signal: 'SIGTERM' | 'SIGKILL', pause: number): Promise<void>
+  /** Stops its process where it is for so many milliseconds: it takes connections and answers nothing. */
+  freeze(milliseconds: number): Promise<void>
+  stop(): Promise<void>
+}
+
+const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`
+
+/**
+ * Starts an engine with a folder of its own. It has no bridge and sets no rules of the kernel's, of which there are only the machine's: another engine's
+ * would go with each of its restarts. Its containers reach each other, and are reached on their published ports.
+ *
+ * @param liveRestore Whether its containers run on while it is away.
+ */
+export async function startOwnEngine({ liveRestore }: { liveRestore: boolean }): Promise<OwnEngine> {
+  const home = `/var/lib/deployer-lab-${randomBytes(3).toString('hex')}`
+  mkdirSync(home, { recursive: true, mode: 0o711 })
+  const dockerHost = `unix://${join(home, 'docker.sock')}`
+  const folders = `--data-root ${home}/data --exec-root ${home}/exec --pidfile ${home}/pid`
+  const addresses = `10.${randomInt(100, 200)}.0.0/16`
+  const network = `--bridge none --iptables=false --ip6tables=false --default-address-pool base=${addresses},size=24`
+  const options = `-H ${dockerHost} ${folders} ${network} --log-level error ${liveRestore ? '--live-restore' : ''}`.trim().split(' ')
+  // Other engines of this machine have the kernel drop what no rule lets pass, also within one bridge.
+  const pass = (what: '-I' | '-D') => command('iptables', [what, 'FORWARD', '-s', addresses, '-d', addresses, '-j', 'ACCEPT'], { PATH })
+  await pass('-I')
+  const start = async () => {
+    const child = startChild('dockerd', options, { PATH })
+    await until(
+      'an answer of dockerd',
+      () => {
+        if (child.process.exitCode !== null) throw new Error(`dockerd ended: ${child.output().slice(-2000)}`)
+        return answers(dockerHost)
+      },
+      180,
+    )
+    return child
+  }
+  let child = await start()
+  const engine = engineAt(dockerHost)
+  return {
+    ...engine,
+    async restart(signal, pause) {
+      await child.stop(signal)
+      await delay(pause)
+      child = await start()
+    },
+    async freeze(milliseconds) {
+      child.process.kill('SIGSTOP')
+      await delay(milliseconds)
+      child.process.kill('SIGCONT')
+    },
+    async stop() {
+      const ids = (await engine.docker('ps', '-aq')).split('\n').filter(Boolean)
+      if (ids.length > 0) await engine.docker('rm', '-f', ...ids)
+      await child.stop()
+      await pass('-D')
+      // One that was killed leaves mounts behind.
+      const mounts = readFileSync('/proc/mounts', 'utf8')
+        .split('\n')
+        .flatMap((line) => line.split(' ')[1] ?? [])
+      for (const mount of mounts.filter((path) => path.startsWith(`${home}/`)).reverse()) await command('umount', ['-l', mount], { PATH })
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
