@@ -26,9 +26,8 @@ export interface Shipped {
   /** Ends a part by a signal and waits for its end. It stays away until `start`. */
   stop(part: Part, signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
   start(part: Part): Promise<void>
-  /** Stops all processes of a part where they are, until `thaw`. */
-  freeze(part: Part): Promise<void>
-  thaw(part: Part): Promise<void>
+  /** Stops all processes of a part where they are. @returns Lets them go on. */
+  freeze(part: Part): Promise<() => void>
   /** Takes it down, volumes included. May be called again. */
   close(): Promise<void>
 }
@@ -81,8 +80,13 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
       await engine.docker('wait', id)
     },
     start: async (part) => void (await engine.docker('start', await container(part))),
-    freeze: async (part) => void (await engine.docker('pause', await container(part))),
-    thaw: async (part) => void (await engine.docker('unpause', await container(part))),
+    // Not by `docker pause`: an engine that has to end with such a container hangs.
+    async freeze(part) {
+      const id = await container(part)
+      const pids = (await engine.docker('top', id, '-eo', 'pid')).split('\n').map(Number).filter(Boolean)
+      for (const pid of pids) signal(pid, 'SIGSTOP')
+      return () => pids.forEach((pid) => signal(pid, 'SIGCONT'))
+    },
     close: async () => void (await compose('down', '--volumes', '--timeout', '5').catch(() => undefined)),
   }
   try {
@@ -94,4 +98,13 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
     throw new Error(`docker-compose.yml does not come up: ${(error as Error).message}\n${logs}`, { cause: error })
   }
   return shipped
+}
+
+/** Signals a process, unless it has ended. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // Its engine has ended it.
+  }
 }

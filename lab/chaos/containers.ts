@@ -20,9 +20,9 @@ export async function startContainers(engine: Engine, world: World, builder: Eng
     return true
   }
   const hold = async (part: Part, pause: number) => {
-    await surely(`${part} to stop where it is`, () => shipped.freeze(part))
+    const thaw = await until(`${part} to stop where it is`, () => shipped.freeze(part), 180)
     await delay(pause)
-    await surely(`${part} to go on`, () => shipped.thaw(part))
+    thaw()
     return true
   }
   const fault = (name: string, at: Part, putIn: (round: Round) => Promise<boolean>, excuses: Fault['excuses'] = 'nothing'): Fault => ({
