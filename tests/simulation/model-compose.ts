@@ -30,6 +30,8 @@ export interface Sources {
   /** Changes whenever the files do. */
   version: string
   registry: Record<string, { id: string; digest: string; program: string }>
+  /** Whether compose makes those anew that depend on what it has made anew: 2.26 does, 2.40 does not. */
+  remakesDependents: boolean
 }
 
 /** A compose that runs. */
@@ -139,7 +141,18 @@ async function work(
   }
   if (args[at] === 'pull') return pull(engine, sources, definition, step)
   const services = rest.filter((arg, index) => !arg.startsWith('-') && rest[index - 1] !== '--pull')
-  await up({ engine, time, step, definition, project, services, paths, files: fromInput ? '-' : `${paths.workingDir}/compose.yaml` })
+  const { remakesDependents } = sources
+  await up({
+    engine,
+    time,
+    step,
+    definition,
+    project,
+    services,
+    remakesDependents,
+    paths,
+    files: fromInput ? '-' : `${paths.workingDir}/compose.yaml`,
+  })
   return ''
 }
 
@@ -166,6 +179,7 @@ interface Up {
   project: string
   /** Empty: all. */
   services: string[]
+  remakesDependents: boolean
   paths: StackPaths
   files: string
 }
@@ -179,8 +193,17 @@ async function up(work: Up): Promise<void> {
       if (external && name === 'missing') throw new Complaint(`network ${name} declared as external, but could not be found`)
     }
   })
-  for (const service of wanted) await make(work, service)
+  const remade = new Set<string>()
   for (const service of wanted) {
+    const needs = Object.keys(definition.services[service]?.depends_on ?? {})
+    if (await make(work, service, work.remakesDependents && needs.some((name) => remade.has(name)))) remade.add(service)
+  }
+  // Compose starts what nothing holds up beside what waits.
+  const waits = (service: string): boolean =>
+    Object.entries(definition.services[service]?.depends_on ?? {}).some(
+      ([name, { condition }]) => condition !== 'service_started' || waits(name),
+    )
+  for (const service of wanted.toSorted((a, b) => Number(waits(a)) - Number(waits(b)))) {
     await waitForDependencies(work, service)
     for (const { id, name, state } of containersOf(work, service)) {
       if (state === 'running' || state === 'restarting') continue
@@ -205,7 +228,8 @@ function containersOf({ engine, project }: Up, service: string): ModelContainer[
   return engine.state.containers.filter((one) => one.project === project && one.service === service).sort((a, b) => a.number - b.number)
 }
 
-async function make(work: Up, service: string): Promise<void> {
+/** @returns Whether a container has been replaced. */
+async function make(work: Up, service: string, isForced: boolean): Promise<boolean> {
   const { engine, step, definition, project, paths, files } = work
   const own = definition.services[service]
   if (!own) throw new Complaint(`no such service: ${service}`)
@@ -218,7 +242,7 @@ async function make(work: Up, service: string): Promise<void> {
     await step(`remove ${stray.name}`, () => engine.remove(stray.id))
     throw new Complaint(`Conflict. The container name "/${stray.name}" is already in use`)
   }
-  const isOld = (one: ModelContainer) => one.configHash !== hash || one.imageId !== engine.image(own.image)?.id
+  const isOld = (one: ModelContainer) => isForced || one.configHash !== hash || one.imageId !== engine.image(own.image)?.id
   const kept = [...there].sort((a, b) => Number(isOld(a)) - Number(isOld(b)) || a.number - b.number)
   for (const { id, name } of kept.splice(count)) {
     await step(`stop ${name}`, () => engine.stop(id))
@@ -244,7 +268,8 @@ async function make(work: Up, service: string): Promise<void> {
       volumes: former?.volumes ?? (own.volumes ?? []).map((path) => `${path} ${engine.state.count++}`),
     })
   }
-  for (const old of kept.filter(isOld).sort((a, b) => a.number - b.number)) {
+  const replaced = kept.filter(isOld).sort((a, b) => a.number - b.number)
+  for (const old of replaced) {
     const draft = `${old.id.slice(0, 12)}_${old.name}`
     const { name } = old
     const made = await step(`create ${draft}`, () => create(draft, old.number, old))
@@ -259,6 +284,7 @@ async function make(work: Up, service: string): Promise<void> {
     const name = `${project}-${service}-${number}`
     await step(`create ${name}`, () => create(name, number, null))
   }
+  return replaced.length > 0
 }
 
 async function waitForDependencies(work: Up, service: string): Promise<void> {

@@ -34,7 +34,7 @@ function stack(isSelf: boolean): Definition {
 
 /** A host on which the stack runs, started by hand, beside another one; nothing of it is known yet. */
 async function startedByHand(isSelf: boolean, more?: (state: HostState) => void): Promise<HostState> {
-  const sources = { definition: stack(isSelf), version: '1', registry: {} }
+  const sources = { definition: stack(isSelf), version: '1', registry: {}, remakesDependents: false }
   const state: HostState = { now: 0, engine: { count: 0, containers: [], images: {}, names: {} }, sources, disk: {} }
   for (const [name, program] of Object.entries({
     db: 'checked',
@@ -115,6 +115,14 @@ export async function makeScenarios(): Promise<Scenario[]> {
     make('a definition that ends at once', 'before', newCommand('crash')),
     make('a definition that cannot be started', 'before', newCommand('taken')),
     make('a dependency that is not healthy', 'before', (state) => push(state, 'reg/db:1', '2', 'sick')),
+    make('a good dependency, with an older compose', 'target', (state) => {
+      state.sources.remakesDependents = true
+      push(state, 'reg/db:1', '2', 'checked')
+    }),
+    make('a dependency that is not healthy, with an older compose', 'before', (state) => {
+      state.sources.remakesDependents = true
+      push(state, 'reg/db:1', '2', 'sick')
+    }),
     make('a dropped service and a bad image', 'before', (state) => {
       otherServices(state)
       newImage('crash')(state)
