@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Client } from '../../lab/client.ts'
+import { freePort } from '../../lab/free-port.ts'
 import { startOwnEngine, type OwnEngine } from '../../lab/own-engine.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { startStack } from '../../lab/start-stack.ts'
@@ -15,13 +16,27 @@ const frozen = (engine: OwnEngine) => engine.freeze(35_000)
 /** For a version that serves eight seconds after its start: so long `verify` waits. */
 const HEALTH = `    healthcheck: { test: ["CMD", "/bin/busybox", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/"], interval: 500ms, retries: 60 }\n`
 
-/** An engine of its own, with Deployer on it. */
-async function onOwnEngine(liveRestore: boolean, play: (engine: OwnEngine, world: World, client: Client) => Promise<void>): Promise<void> {
+/** An engine with Deployer on it, which can be stopped and started at the same address. */
+interface Setup {
+  engine: OwnEngine
+  world: World
+  client: Client
+  restart(whileAway: () => Promise<void>): Promise<void>
+}
+
+async function onOwnEngine(liveRestore: boolean, play: (setup: Setup) => Promise<void>): Promise<void> {
   const engine = await startOwnEngine({ liveRestore })
   const world = createWorld(engine)
   try {
-    const { client } = await world.start('all')
-    await play(engine, world, client)
+    const start = async (PORT: string) => world.start('all', { PORT })
+    const port = String(await freePort())
+    let service = await start(port)
+    const restart = async (whileAway: () => Promise<void>) => {
+      await service.stop()
+      await whileAway()
+      service = await start(port)
+    }
+    await play({ engine, world, client: service.client, restart })
   } finally {
     await world.close()
     await engine.stop()
@@ -29,7 +44,7 @@ async function onOwnEngine(liveRestore: boolean, play: (engine: OwnEngine, world
 }
 
 /** Lets the engine fail while a step of a deploy runs, which then has to end in the new version, whole. */
-async function failIn(step: 'up' | 'verify', fail: (engine: OwnEngine) => Promise<void>, engine: OwnEngine, world: World, client: Client) {
+async function failIn(step: 'up' | 'verify', fail: (engine: OwnEngine) => Promise<void>, { engine, world, client }: Setup) {
   const image = `${registry}/${world.settings['WORKER_NAME']}-${step}:latest`
   await publishImage(engine, image, 'v1')
   const file = (port: number) => {
@@ -63,14 +78,27 @@ async function failIn(step: 'up' | 'verify', fail: (engine: OwnEngine) => Promis
 
 describe.concurrent('an engine that fails in the middle of a deploy', () => {
   it('is stopped and started, and its containers with it', () =>
-    onOwnEngine(false, async (...own) => {
-      await failIn('up', stopped, ...own)
-      await failIn('verify', stopped, ...own)
+    onOwnEngine(false, async (setup) => {
+      await failIn('up', stopped, setup)
+      await failIn('verify', stopped, setup)
     }))
 
   it('is killed, or answers nothing for 35 s, and its containers run on', () =>
-    onOwnEngine(true, async (...own) => {
-      await failIn('up', killed, ...own)
-      await failIn('verify', frozen, ...own)
+    onOwnEngine(true, async (setup) => {
+      await failIn('up', killed, setup)
+      await failIn('verify', frozen, setup)
+    }))
+
+  it('answers nothing when Deployer has to stop, which waits for it as little as the engine could: the next start ends the deploy', () =>
+    onOwnEngine(true, async (setup) => {
+      const stopWhileFrozen = async (engine: OwnEngine) => {
+        let isFrozen = true
+        const thawed = frozen(engine).then(() => (isFrozen = false))
+        await setup.restart(async () => {
+          expect(isFrozen).toBe(true)
+          await thawed
+        })
+      }
+      await failIn('verify', stopWhileFrozen, setup)
     }))
 })

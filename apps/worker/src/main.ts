@@ -11,7 +11,7 @@ import { deployLimits, helperEnv, lockSettings } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
 import { createFileStore, journalFolder } from './journal/file-store.ts'
 import { createLockStack } from './lock/stack-lock.ts'
-import type { Engine } from './ports.ts'
+import type { Clock, Engine } from './ports.ts'
 import { createSlots } from './queue/slots.ts'
 import { createCaptureStacks } from './queue/capture-stacks.ts'
 import { createRecovery } from './queue/recover.ts'
@@ -19,12 +19,15 @@ import type { JobTools } from './queue/run-job.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
 import { hostPath } from './stacks/find-host-root.ts'
 
+/** Milliseconds without an answer after which a worker that has to stop does not wait for the engine any more. */
+const ENGINE_GONE = 5000
+
 /**
  * Starts a worker: the part that touches the host.
  *
  * @param env What of the environment compose may see is taken from here.
  * @param telemetry `null`: nothing is traced.
- * @returns Stops it: nothing new is taken, and running deploys are finished.
+ * @returns Stops it: nothing new is taken, and running deploys are finished, unless the engine has gone.
  */
 export async function start(
   settings: Settings & { REDIS_URL: string },
@@ -78,13 +81,38 @@ export async function start(
   return async () => {
     logger.info({ event: 'worker_stopping' }, 'worker stops: nothing new is taken, running deploys are finished')
     stopping.abort(new Error('the worker stops'))
-    await stopInventory()
-    await captured.stop()
-    await recovery.stop()
-    await queues.stop()
-    subscriber.disconnect()
-    redis.disconnect()
-    logger.info({ event: 'worker_stopped' }, 'worker stopped')
+    const finish = async () => {
+      await stopInventory()
+      await captured.stop()
+      await recovery.stop()
+      await queues.stop()
+      subscriber.disconnect()
+      redis.disconnect()
+      logger.info({ event: 'worker_stopped' }, 'worker stopped')
+    }
+    const over = new AbortController()
+    const finished = finish().finally(() => over.abort())
+    await Promise.race([finished, untilEngineIsGone(impatient, clock, over.signal)])
+    if (!over.signal.aborted) logger.warn({ event: 'engine_gone' }, 'the engine has gone too: what is half done is ended at the next start')
+  }
+}
+
+/**
+ * Resolves when the engine has not answered for some seconds, or the signal is aborted. An engine that ends waits for its containers to end: one that
+ * waited for the engine in its turn would hold up both, and the machine with them.
+ */
+async function untilEngineIsGone(engine: Engine, clock: Clock, signal: AbortSignal): Promise<void> {
+  let answered = clock.now()
+  while (!signal.aborted && clock.now() - answered < ENGINE_GONE) {
+    const asked = AbortSignal.any([signal, clock.timeout(ENGINE_GONE)])
+    if (
+      await engine.ping(asked).then(
+        () => true,
+        () => false,
+      )
+    )
+      answered = clock.now()
+    await clock.wait(500, signal).catch(() => undefined)
   }
 }
 
