@@ -109,6 +109,19 @@ it('gives what runs no second number, and a release that ran long ago a new one'
   expect(journal.save(draft('a')).number).toBeGreaterThan(second)
 })
 
+it('knows what was well last, which an operator may have chosen among the older ones', () => {
+  const { open } = newFolder()
+  const journal = open()
+  const old = deploy(journal, 'old', true, 2)
+  const newer = deploy(journal, 'newer', true, 2)
+  journal.begin(entry(old, newer))
+  journal.close(entry(old, newer).report, old, true, 2)
+  deploy(journal, 'bad', false, 2)
+  expect(open().lastProven()?.number).toBe(old)
+  deploy(journal, 'good', true, 2)
+  expect(open().lastProven()?.number).toBe(open().file.current)
+})
+
 it('tells each end until somebody has heard it', () => {
   const { open } = newFolder()
   const journal = open()

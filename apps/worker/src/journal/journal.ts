@@ -49,6 +49,8 @@ export const JournalFile = z.object({
   current: z.int().nullable(),
   /** Whether the last job ended without a proof that what runs is well. */
   unproven: z.boolean(),
+  /** The number of the release that was seen to be well last. */
+  proven: z.int().nullable().default(null),
   open: Entry.nullable(),
   /** Ends of jobs that Redis may not know of yet. */
   untold: z.array(z.object({ jobId: JobId, job: JobData, report: RunReport })),
@@ -101,6 +103,7 @@ export class Journal {
       next: this.#highestNumber() + 1,
       current: null,
       unproven: false,
+      proven: null,
       open: null,
       untold: [],
       kept: [],
@@ -134,6 +137,13 @@ export class Journal {
       .sort((a, b) => b.release.number - a.release.number)
   }
 
+  /** What is to run again after a job that left the stack half made. */
+  lastProven(): Release | null {
+    const { proven } = this.#file
+    const last = proven === null ? null : this.release(proven)
+    return last ?? this.releases().find(({ verified }) => verified)?.release ?? null
+  }
+
   isVerified(number: number): boolean {
     return this.#file.kept.some((kept) => kept.number === number && kept.verified)
   }
@@ -164,7 +174,8 @@ export class Journal {
 
   /** What runs, without a job of ours. */
   observe(current: number): void {
-    if (this.#file.current !== current) this.#write({ ...this.#file, current })
+    const proven = this.isVerified(current) && !this.#file.unproven ? current : this.#file.proven
+    if (this.#file.current !== current || this.#file.proven !== proven) this.#write({ ...this.#file, current, proven })
   }
 
   /** The point of no return: from here on the stack ends in the target or in the release before, whoever dies. */
@@ -197,9 +208,10 @@ export class Journal {
       .map(({ number }) => number)
       .sort((a, b) => b - a)
       .slice(0, keep)
-    const stay = kept.filter(({ number }) => newest.includes(number) || number === current)
+    const wellLast = proven ? current : this.#file.proven
+    const stay = kept.filter(({ number }) => newest.includes(number) || number === current || number === wellLast)
     const untold = open.told ? this.#file.untold : [...this.#file.untold, { jobId: open.jobId, job: open.job, report }]
-    this.#write({ ...this.#file, current, unproven: !proven, open: null, untold, kept: stay })
+    this.#write({ ...this.#file, current, unproven: !proven, proven: wellLast, open: null, untold, kept: stay })
     for (const name of this.#store.names()) {
       const number = Number(/^(\d+)\.json$/.exec(name)?.[1] ?? Number.NaN)
       if (!Number.isNaN(number) && !stay.some((one) => one.number === number)) this.#store.remove(name)

@@ -40,7 +40,7 @@ export async function findTarget(
   const found = await findBoth(tools, journal, request, surveyed)
   if ('failed' in found) return found
   // What an earlier job has left half made is nothing to go back to.
-  const proven = journal.file.unproven ? journal.releases().find(({ verified }) => verified)?.release : undefined
+  const proven = journal.file.unproven ? journal.lastProven() : null
   return { ...found, before: proven ?? found.before }
 }
 
