@@ -51,6 +51,7 @@ const NEEDS = {
   webhook: { met: () => onPath('webhook'), debian: ['webhook'], otherwise: "Debian's webhook (adnanh/webhook)" },
   nginx: { met: () => onPath('nginx'), debian: ['nginx'], otherwise: 'nginx' },
   caddy: { met: () => onPath('caddy'), debian: ['caddy'], otherwise: 'Caddy 2' },
+  faketime: { met: () => onPath('faketime'), debian: ['faketime'], otherwise: 'faketime (libfaketime)' },
   promtool: { met: () => onPath('promtool'), debian: ['prometheus'], otherwise: 'promtool (from Prometheus)' },
 }
 
@@ -61,7 +62,7 @@ const NEEDED_BY = {
   start: ['engine', 'compose', 'setpriv'],
   worker: ['engine', 'compose', 'setpriv'],
   demo: LAB,
-  test: [...LAB, 'ip', 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq', 'chromium', 'webhook', 'promtool', 'nginx', 'caddy'],
+  test: [...LAB, 'ip', 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq', 'chromium', 'webhook', 'promtool', 'nginx', 'caddy', 'faketime'],
   chaos: LAB,
   bench: [...LAB, 'webhook', 'debootstrap'],
 }

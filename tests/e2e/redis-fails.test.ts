@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { watchCompose } from '../../lab/compose-watch.ts'
+import { composeProcesses, watchCompose } from '../../lab/compose-watch.ts'
+import { holdRegistry } from '../../lab/held-registry.ts'
 import { startRedis, type LabRedis } from '../../lab/redis.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { startStack } from '../../lab/start-stack.ts'
@@ -92,4 +93,37 @@ describe.concurrent('a Redis that fails in `up`', () => {
       await redis.close()
     }
   })
+})
+
+it('a worker that has to stop while Redis is away, in a pull that hangs, ends; the next one ends the job', async () => {
+  const redis = await startRedis()
+  const held = await holdRegistry(registry)
+  const settings = { REDIS_URL: redis.url, WORKER_NAME: `${world.settings['WORKER_NAME']}-stop`, DATA_DIR: `${world.root}/.data-stop` }
+  const { client } = await world.start('api', settings)
+  const worker = await world.start('worker', settings)
+  const name = `${held.address}/redis-stop:latest`
+  try {
+    await publishImage(engine, name, 'v1')
+    const stack = await startStack(world, client, 'stop', webFile(name))
+    await publishImage(engine, name, 'v2')
+    held.hold()
+    const { body } = await client.plain('POST', `/deploy/${stack.name}`, stack.name)
+    await until('the pull to hang', () => held.waiting() > 0)
+    await redis.stop('SIGKILL')
+    await worker.stop('SIGTERM')
+    expect(composeProcesses(stack.dir)).toEqual([])
+    held.letGo()
+    await redis.start()
+    const next = await world.start('worker', settings)
+    const end = async () => {
+      const answer = await client.plain('GET', `/jobs/${body.job_id}`, body.job_id)
+      return answer.status === 200 && answer.body.ok !== null ? answer.body : null
+    }
+    expect(await until('the end of the job', end, 90)).toMatchObject({ state: 'succeeded' })
+    await untilPage(stack, 'v2')
+    await next.stop()
+  } finally {
+    await redis.close()
+    await held.stop()
+  }
 })
