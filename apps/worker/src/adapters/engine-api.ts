@@ -76,7 +76,7 @@ export function createEngine(dockerHost: string): Engine {
       }
       await unless([409], http.json('POST', `/containers/create?name=${name}`, signal, body))
       for (const other of more) await unless([403], http.json('POST', `/networks/${other}/connect`, signal, { Container: name }))
-      await http.text('POST', `/containers/${name}/start`, signal)
+      await unless([304], http.text('POST', `/containers/${name}/start`, signal))
     },
     async findHelper(name, signal) {
       const found = await orNull(http.json<InspectedContainer>('GET', `/containers/${name}/json`, signal))
