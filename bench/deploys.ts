@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { command } from '../lab/command.ts'
 import { deployAndWait } from '../lab/deploy-and-wait.ts'
 import { publishImage } from '../lab/sample-image.ts'
-import { webFile } from '../lab/world.ts'
+import { untilPage, webFile, type LabStack } from '../lab/world.ts'
 import { addRunningStacks, deployOnce, FOUR_COMMANDS, shellEnv, withWorld, type Bench } from './bench-world.ts'
 import { asMeasurement, measurePairs, timed, type Measurement } from './measure.ts'
 
@@ -76,4 +77,53 @@ export function measureBurst(bench: Bench, stacks: number, pairs: number): Promi
       'four at a time on both sides',
     )
   })
+}
+
+/**
+ * How long a stack is not served because of a bad version, which never becomes healthy. Plain compose leaves it so; the baseline is a script that knows
+ * the former image, waits with `--wait`, gives it its name back and runs `up` again.
+ */
+export function measureOutage(bench: Bench, pairs: number): Promise<Measurement> {
+  return withWorld(bench, async (world) => {
+    const image = `${bench.registry}/bench-outage:latest`
+    const good = await publishImage(bench.engine, image, 'good')
+    const check = 'test: ["CMD", "/bin/busybox", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/"], interval: 500ms, retries: 4'
+    const stack = await world.addStack('outage', webFile(image, `    healthcheck: { ${check} }\n`))
+    await stack.compose('up', '-d', '--wait')
+    const service = await world.start('all')
+    await deployAndWait(service.client, stack.name)
+    let version = 0
+    const outage = async (deploy: () => Promise<unknown>) => {
+      await publishImage(bench.engine, image, `bad ${++version}`, 'idle')
+      const over = new AbortController()
+      const away = measureAway(stack, over.signal)
+      await deploy()
+      await untilPage(stack, 'good')
+      over.abort()
+      return away
+    }
+    const script = `docker compose pull -q && docker compose up -d --wait || { docker tag ${good} ${image} && docker compose up -d --wait; }`
+    const measured = await measurePairs(
+      pairs,
+      () => outage(() => service.client.plain('POST', `/deploy/${stack.name}?wait=true`, stack.name)),
+      () => outage(() => command('bash', ['-c', `{ ${script}; } > /dev/null 2>&1`], shellEnv(world, stack), stack.dir)),
+    )
+    const note = 'baseline: compose up --wait and a script that brings the former image back; compose alone leaves the stack down'
+    return asMeasurement('a bad version replaced a good one: not served for', 'ms', measured, 1.1, note)
+  })
+}
+
+/** Milliseconds for which a stack does not answer. */
+async function measureAway(stack: LabStack, signal: AbortSignal): Promise<number> {
+  let away = 0
+  for (let last = performance.now(); !signal.aborted; await delay(5)) {
+    const served = await stack.page().then(
+      () => true,
+      () => false,
+    )
+    const now = performance.now()
+    if (!served) away += now - last
+    last = now
+  }
+  return away
 }

@@ -7,7 +7,7 @@ import { startEngine } from '../lab/engine.ts'
 import { startRegistry } from '../lab/registry.ts'
 import { measureAtRest } from './at-rest.ts'
 import type { Bench } from './bench-world.ts'
-import { measureBurst, measureReplaced, measureUnchanged } from './deploys.ts'
+import { measureBurst, measureOutage, measureReplaced, measureUnchanged } from './deploys.ts'
 import { measureFirstProcess } from './first-process.ts'
 import { measureGrowth } from './growth.ts'
 import { measureImage } from './image.ts'
@@ -21,6 +21,7 @@ import { measureWaiters } from './waiters.ts'
 const MEASUREMENTS: Record<string, (bench: Bench) => Promise<Measurement | Measurement[]>> = {
   unchanged: (bench) => measureUnchanged(bench, 21),
   replaced: (bench) => measureReplaced(bench, 11),
+  outage: (bench) => measureOutage(bench, 7),
   burst: (bench) => measureBurst(bench, 50, 5),
   first: (bench) => measureFirstProcess(bench, 51),
   requests: (bench) => measureRequests(bench, 7, 4),

@@ -108,7 +108,7 @@ function here(block: string): string {
     .replace('127.0.0.1:8080:8080', '127.0.0.1::8080')
     .replace('-v /var/run/docker.sock:', `-v ${socket}:`)
     .replace('/opt/stacks:/opt/stacks', `${world.root}:${world.root} -e STACKS_ROOT=${world.root}`)
-    .replace('--name deployer --restart unless-stopped', `--name ${project}`)
+    .replace('--name deployer --restart always', `--name ${project}`)
     .replace('deployer-data:/data', `${project}-data:/data`)
 }
 

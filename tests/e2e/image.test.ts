@@ -37,7 +37,7 @@ describe("the project's own docker-compose.yml", () => {
     const [redis, api, worker] = await Promise.all((['redis', 'api', 'worker'] as const).map(shipped.inspect))
     for (const container of [redis, api, worker]) {
       expect(container.HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'] })
-      expect(container.HostConfig.RestartPolicy.Name).toBe('unless-stopped')
+      expect(container.HostConfig.RestartPolicy.Name).toBe('always')
       expect(container.HostConfig.LogConfig.Config['max-size']).toBe('10m')
       expect(container.State.Health.Status).toBe('healthy')
       expect(container.HostConfig.Privileged).toBe(false)

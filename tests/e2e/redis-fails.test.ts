@@ -84,6 +84,8 @@ describe.concurrent('a Redis that fails in `up`', () => {
       // One more shows that nothing is in the way, and what runs.
       const last = await until('a 202', accepted)
       expect(await until('the end of the last', () => end(last), 90)).toBe('succeeded')
+      const { client: another } = await world.start('api', settings)
+      expect((await another.plain('GET', `/jobs/${last}`, last)).status).toBe(200)
       watch.stop()
       expect(watch.most()).toBe(1)
       const { body } = await client.plain('GET', `/stacks/${stack.name}/releases`, stack.name)

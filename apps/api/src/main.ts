@@ -52,11 +52,14 @@ export async function start(
     hidden.push(...keys.map(({ secret }) => secret).filter((secret) => !hidden.includes(secret)))
   })
   const redis = connectRedis(settings.REDIS_URL, 'api', logger, { ...FAIL_FAST, enableAutoPipelining: true })
+  // BullMQ defines its scripts with its first job. On a connection that gathers the commands of one moment, one that was gathering by then does not know
+  // them, and ioredis 6.0 throws where nobody can catch it.
+  const queueRedis = connectRedis(settings.REDIS_URL, 'api-queues', logger, FAIL_FAST)
   const subscriber = connectRedis(settings.REDIS_URL, 'api-news', logger, PATIENT)
   const inventory = createInventoryCache(redis, subscriber, logger)
   const store = createJobStore(redis)
   const hub = createJobHub(subscriber, store)
-  const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS, telemetry)
+  const queue = createJobQueue(redis, queueRedis, store, settings.JOB_RETENTION_DAYS, telemetry)
   const refusals = createRefusalCounter()
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
   const limits = createLimits(redis, settings.RATE_LIMIT_PER_MIN, settings.READ_RATE_LIMIT_PER_MIN)
@@ -131,6 +134,7 @@ export async function start(
     ring.stop()
     await settleWithin(1000, queue.close())
     subscriber.disconnect()
+    queueRedis.disconnect()
     redis.disconnect()
     logger.info({ event: 'api_stopped' }, 'api stopped')
   }

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 import { type Expect, expectKey } from '@deployer/shared/expect'
 import type { Job } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
-import { deduplicationId, jobKey, KEY_PREFIX, queueName, RETAINED_JOBS, waitingKey } from '@deployer/shared/queue'
+import { deduplicationId, jobKey, KEY_PREFIX, queueName, QUEUES_KEY, RETAINED_JOBS, waitingKey } from '@deployer/shared/queue'
 import type { Telemetry } from '@deployer/shared/telemetry'
 import { queueUnavailable } from '../problem.ts'
 import type { JobStore } from './job-store.ts'
@@ -54,10 +54,17 @@ if #ARGV > 1 then redis.call('EXPIRE', expected, ARGV[1]) end
 return {id, redis.call('HGETALL', expected)}`
 
 /**
+ * @param queueRedis BullMQ's own connection.
  * @param retentionDays How long finished jobs are kept.
  * @param telemetry `null`: nothing is traced.
  */
-export function createJobQueue(redis: Redis, store: JobStore, retentionDays: number, telemetry: Telemetry | null): JobQueue {
+export function createJobQueue(
+  redis: Redis,
+  queueRedis: Redis,
+  store: JobStore,
+  retentionDays: number,
+  telemetry: Telemetry | null,
+): JobQueue {
   const queues = new Map<string, Queue>()
   const age = retentionDays * 86_400
 
@@ -65,7 +72,7 @@ export function createJobQueue(redis: Redis, store: JobStore, retentionDays: num
     const known = queues.get(name)
     if (known) return known
     const queue = new Queue(name, {
-      connection: redis,
+      connection: queueRedis,
       prefix: KEY_PREFIX,
       skipVersionCheck: true,
       ...(telemetry ? { telemetry: telemetry.bullmq } : {}),
@@ -98,7 +105,11 @@ export function createJobQueue(redis: Redis, store: JobStore, retentionDays: num
       // Before the job is there: a worker may begin it at once.
       if (Object.keys(expect).length > 0)
         await redis.multi().hset(expectKey(jobId), expect).expire(expectKey(jobId), EXPECT_LIFETIME).exec()
-      const { id = jobId } = await open(name).add(data.action, data, { jobId, deduplication: { id: deduplicationId(data) } })
+      // The worker has done so when it found the stack; but Redis may have come back empty since, and a job is looked for in these queues alone.
+      const [{ id = jobId }] = await Promise.all([
+        open(name).add(data.action, data, { jobId, deduplication: { id: deduplicationId(data) } }),
+        redis.sadd(QUEUES_KEY, name),
+      ])
       if (id === jobId) return { jobId, expect }
       // Somebody else was faster. Either that job still waits, and is joined, or it has begun, and this request needs one of its own.
     }
@@ -108,7 +119,7 @@ export function createJobQueue(redis: Redis, store: JobStore, retentionDays: num
     open,
     async add(data, idempotencyKey, expect = {}) {
       // A command to a connection that is not ready would wait for it.
-      if (redis.status !== 'ready') throw queueUnavailable()
+      if (redis.status !== 'ready' || queueRedis.status !== 'ready') throw queueUnavailable()
       const name = queueName(data.host, data.stack)
       const ownId = randomUUIDv7()
       const answer = (added: Added) => {
