@@ -10,7 +10,7 @@ import { createLogger } from '@deployer/shared/logger'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { secretValues, SettingsError, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
-import { limitConnections, type ConnectionLimits } from './connection-limits.ts'
+import { limitConnections, mostConnections, type ConnectionLimits } from './connection-limits.ts'
 import { createApp } from './create-app.ts'
 import { createClientAddress, createIsProxy } from './gates/client-address.ts'
 import { createAuthenticate } from './gates/authenticate.ts'
@@ -25,6 +25,7 @@ import { createRefusalCounter } from './metrics/refusal-counter.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { answerClientError, SERVER_OPTIONS } from './server-limits.ts'
 import { createInventoryCache } from './inventory-cache.ts'
+import { createJobFeed } from './jobs/job-feed.ts'
 import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
 import { createJobStore } from './jobs/job-store.ts'
@@ -56,6 +57,7 @@ export async function start(
   const inventory = createInventoryCache(redis, subscriber, logger)
   const store = createJobStore(redis)
   const hub = createJobHub(subscriber, store)
+  const held = createHeldAnswers(mostConnections())
   const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS, telemetry)
   const refusals = createRefusalCounter()
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
@@ -90,7 +92,8 @@ export async function start(
       queue,
       store,
       hub,
-      held: createHeldAnswers(),
+      feed: createJobFeed(redis, hub),
+      held,
       authenticate: createAuthenticate(redis, credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
@@ -122,11 +125,12 @@ export async function start(
   logger.info({ event: 'api_started', host: settings.HOST, port }, 'api started')
   return async () => {
     logger.info({ event: 'api_stopping' }, 'api stops')
-    hub.stop()
+    held.stop()
     const closed = once(server, 'close')
     server.close()
     await settleWithin(GOODBYE, closed)
     server.closeAllConnections()
+    hub.stop()
     inventory.stop()
     ring.stop()
     await settleWithin(1000, queue.close())
