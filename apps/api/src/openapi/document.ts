@@ -27,7 +27,7 @@ const idempotency = z.object({
     .min(1)
     .max(255)
     .optional()
-    .meta({ description: 'The same key within 24 hours gets the job that the first one got.' }),
+    .meta({ description: 'The same key within 24 hours gets the job that the first one got, as long as that job is kept.' }),
 })
 
 /** Answers of every operation behind the gates. */
