@@ -22,6 +22,7 @@ import type { AppEnv } from './app-env.ts'
 import { createKeyRing } from './keys/key-ring.ts'
 import { createTokenVerifier } from './keys/verify-token.ts'
 import { createRefusalCounter } from './metrics/refusal-counter.ts'
+import { createRefusalLog } from './refusal-log.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { answerClientError, SERVER_OPTIONS } from './server-limits.ts'
 import { createInventoryCache } from './inventory-cache.ts'
@@ -60,6 +61,7 @@ export async function start(
   const held = createHeldAnswers(mostConnections())
   const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS, telemetry)
   const refusals = createRefusalCounter()
+  const refusalLog = createRefusalLog(logger)
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
   const limits = createLimits(redis, settings.RATE_LIMIT_PER_MIN, settings.READ_RATE_LIMIT_PER_MIN)
   let connections: ConnectionLimits | undefined
@@ -82,7 +84,7 @@ export async function start(
   }
   if (metricsToken) {
     const { createDeployMetrics } = await import('./metrics/deploy-metrics.ts')
-    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken, limits.open))
+    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken, limits))
   }
   const app = createApp(
     {
@@ -104,6 +106,7 @@ export async function start(
     limits,
     optional,
     refusals,
+    refusalLog,
   )
   // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
@@ -133,6 +136,7 @@ export async function start(
     hub.stop()
     inventory.stop()
     ring.stop()
+    refusalLog.stop()
     await settleWithin(1000, queue.close())
     subscriber.disconnect()
     redis.disconnect()
