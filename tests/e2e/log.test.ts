@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
@@ -95,6 +96,24 @@ describe('the log of the API, of who has a key,', () => {
     await until('readiness', async () => (await api.client.raw('GET', '/ready')).status === 200)
     expect((await api.client.plain('POST', '/deploy/no-such-stack', 'no-such-stack')).status).toBe(404)
     expect(refusals(api.logLines())).toMatchObject([{ code: 'stack_not_found', caller: 'default', path: '/deploy/no-such-stack' }])
+  })
+})
+
+describe('a log that nobody reads any more', () => {
+  it.each(['api', 'worker', 'all'] as const)('keeps no process: %s ends when it is told to', async (role) => {
+    const service = await world.start(role, settings)
+    service.process.stdout?.destroy()
+    service.process.stderr?.destroy()
+    const ended = once(service.process, 'exit')
+    service.process.kill('SIGTERM')
+    await until('its end', () => service.process.exitCode !== null, 30).finally(() => service.process.kill('SIGKILL'))
+    expect(await ended).toEqual([0, null])
+  })
+
+  it.each(['api', 'worker'] as const)('has its last line where somebody does: %s', async (role) => {
+    const service = await world.start(role, settings)
+    await service.stop()
+    expect(service.logLines().at(-1)).toMatchObject({ event: `${role}_stopped` })
   })
 })
 

@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { connectRedis, FAIL_FAST, PATIENT } from '@deployer/shared/connect-redis'
 import { INVENTORY_CHANNEL } from '@deployer/shared/inventory'
 import { JOB_CHANNEL } from '@deployer/shared/job-stream'
-import { createLogger } from '@deployer/shared/logger'
+import { createLogger, endLog } from '@deployer/shared/logger'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { secretValues, SettingsError, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
@@ -141,5 +141,6 @@ export async function start(
     subscriber.disconnect()
     redis.disconnect()
     logger.info({ event: 'api_stopped' }, 'api stopped')
+    await endLog(logger)
   }
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
-import { createLogger } from '@deployer/shared/logger'
+import { createLogger, endLog } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { createPatientEngine } from './adapters/patient-engine.ts'
@@ -85,6 +85,7 @@ export async function start(
     subscriber.disconnect()
     redis.disconnect()
     logger.info({ event: 'worker_stopped' }, 'worker stopped')
+    await endLog(logger)
   }
 }
 
