@@ -7,6 +7,8 @@ export interface HostileRun {
   sent: number
   /** Answers by status. */
   statuses: Record<number, number>
+  /** Those that are problem details by their code. */
+  codes: Record<string, number>
   /** Connections that were closed without an answer, as is right for what is no HTTP. */
   closed: number
   /** Answers that hold a text which nobody may see. */
@@ -32,7 +34,7 @@ export async function sendHostile(
   make: (random: Random, index: number) => Buffer,
   hidden: string[],
 ): Promise<HostileRun> {
-  const run: HostileRun = { sent: 0, statuses: {}, closed: 0, leaks: [], hung: 0 }
+  const run: HostileRun = { sent: 0, statuses: {}, codes: {}, closed: 0, leaks: [], hung: 0 }
   let next = 0
   async function worker(seed: number): Promise<void> {
     const random = createRandom(seed)
@@ -65,6 +67,8 @@ async function sendBatch(port: number, requests: Buffer[], hidden: string[], run
       socket.destroy()
       continue
     }
+    const code = answer.text.includes('application/problem+json') ? /"code":"([a-z_]+)"/.exec(answer.text)?.[1] : undefined
+    if (code !== undefined) run.codes[code] = (run.codes[code] ?? 0) + 1
     for (const secret of hidden) if (answer.text.includes(secret)) run.leaks.push(secret)
     if (answer.last) socket.destroy()
   }

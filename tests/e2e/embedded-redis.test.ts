@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { command } from '../../lab/command.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
 import { useWorld } from '../support.ts'
@@ -47,16 +48,37 @@ describe('the embedded Redis', () => {
     expect((await third.client.plain('GET', `/jobs/${body.job_id}`, body.job_id)).status).toBe(200)
   })
 
-  it('is started again when it dies, with what it had', async () => {
+  it('has each answer on the disk before it gives it', async () => {
+    await world.start('all', { DATA_DIR: `${world.root}/.flushed` })
+    const [pid = 0] = redisOf(`${world.root}/.flushed/redis`)
+    const socket = /\/\S+\.sock/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))?.[0] ?? ''
+    const setting = async (name: string) => (await command('redis-cli', ['-s', socket, 'config', 'get', name])).trim().split('\n')[1]
+    expect([await setting('appendonly'), await setting('appendfsync')]).toEqual(['yes', 'always'])
+  })
+
+  it('has its folder for itself: a second process with the same DATA_DIR does not start, and says why', async () => {
+    const shared = { DATA_DIR: `${world.root}/.shared` }
+    const first = await world.start('all', shared)
+    const [pid] = redisOf(`${world.root}/.shared/redis`)
+    await expect(world.start('all', { ...shared, WORKER_NAME: 'second' })).rejects.toThrow(/ended with 78.*the same DATA_DIR/s)
+    expect(redisOf(`${world.root}/.shared/redis`)).toEqual([pid])
+    expect((await first.client.raw('GET', '/ready')).status).toBe(200)
+  })
+
+  it('is started again as often as it dies, with what it had', async () => {
     const stack = await world.addStack('survivor', webFile('127.0.0.1:1/never-pulled'))
     const service = await world.start('all', { DATA_DIR: `${world.root}/.other` })
     const { body } = await service.client.plain('POST', `/deploy/${stack.name}?wait=1`, stack.name)
-    const [pid = 0] = redisOf(`${world.root}/.other/redis`)
-    process.kill(pid, 'SIGKILL')
-    await until('the job to be readable again', async () => {
-      const answer = await service.client.plain('GET', `/jobs/${body.job_id}`, body.job_id)
-      return answer.status === 200
-    })
+    const found = () => redisOf(`${world.root}/.other/redis`)
+    for (let death = 0; death < 3; death++) {
+      const pid = await until('Redis', () => found()[0])
+      process.kill(pid, 'SIGKILL')
+      await until('its end', () => !found().includes(pid))
+      await until('the job to be readable again', async () => {
+        const answer = await service.client.plain('GET', `/jobs/${body.job_id}`, body.job_id)
+        return answer.status === 200
+      })
+    }
     const next = await until('a deploy', async () => {
       const answer = await service.client.plain('POST', `/deploy/${stack.name}?wait=1`, stack.name)
       return answer.status === 409 ? answer.body : null

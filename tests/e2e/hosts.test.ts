@@ -67,7 +67,14 @@ describe('two hosts on one Redis over TLS', () => {
     expect([byQuery.status, byQuery.body.host, byQuery.body.code]).toEqual([409, names.vps, 'not_running'])
     const byBody = await client.plain('POST', '/deploy?wait=1', '', { stack: 'shared', host: names.nas })
     expect(byBody.body.host).toBe(names.nas)
-    expect((await client.plain('POST', '/deploy/shared?host=nowhere', 'shared')).body.code).toBe('stack_not_found')
+    const odd = await client.plain('POST', '/deploy/shared?host=nowhere', 'shared')
+    expect([odd.status, odd.body.code, odd.body.hosts.sort()]).toEqual([404, 'stack_not_found', [names.nas, names.vps].sort()])
+    expect(odd.body.detail).toContain('There is no host "nowhere"')
+    // A host that is there, and has another stack.
+    const other = await client.plain('POST', '/deploy', '', { stack: nas.name, host: names.vps })
+    expect([other.status, other.body.code, other.body.hosts]).toEqual([404, 'stack_not_found', [names.nas]])
+    expect(other.body.detail).toContain(`The host "${names.vps}" does not have this stack`)
+    expect((await client.plain('POST', '/deploy/none?host=nowhere', 'none')).body.hosts).toBeUndefined()
   })
 
   it('keep the stacks of the one that is away; its jobs are accepted, wait for it and are done when it is back', async () => {

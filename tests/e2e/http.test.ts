@@ -83,6 +83,38 @@ describe('signatures', () => {
     expect(await code(sign('soon', `soon.POST.${path}.`))).toEqual([401, 'signature_invalid'])
   })
 
+  it('remembers a timestamped one as long as it is good, also from a clock that is ahead', async () => {
+    const brief = await world.start('api', { REDIS_URL: redis.url, SIGNATURE_TOLERANCE: '2' })
+    const ahead = String(Math.floor(Date.now() / 1000) + 2)
+    const headers = { 'X-Timestamp': ahead, 'X-Signature': hmac(world.secret, `${ahead}.POST.${path}.`) }
+    const send = () => brief.client.raw('POST', path, headers)
+    expect((await send()).status).toBe(202)
+    const codes = new Set<string>()
+    await until('its time to be over', async () => {
+      const { body } = await send()
+      codes.add(body.code)
+      return body.code === 'signature_expired'
+    })
+    expect([...codes]).toEqual(['signature_replayed', 'signature_expired'])
+  })
+
+  it('is timestamped or refused where REQUIRE_TIMESTAMP says so', async () => {
+    const strict = await world.start('api', { REDIS_URL: redis.url, REQUIRE_TIMESTAMP: 'true' })
+    const plain = hmac(world.secret, stack.name)
+    const ways: [string, string, Record<string, string>][] = [
+      ['POST', path, { 'X-Signature': plain }],
+      ['POST', path, { 'X-Hub-Signature-256': `sha256=${plain}` }],
+      ['POST', path, { 'X-Gitlab-Token': world.secret }],
+      ['GET', '/stacks', { 'X-Signature': hmac(world.secret, 'stacks') }],
+    ]
+    for (const [method, to, headers] of ways) {
+      const { status, body } = await strict.client.raw(method, to, headers)
+      expect([status, body.code], JSON.stringify(headers)).toEqual([401, 'signature_invalid'])
+    }
+    expect((await strict.client.timed('POST', path)).status).toBe(202)
+    expect((await strict.client.timed('GET', '/stacks')).status).toBe(200)
+  })
+
   it('lets a plain one neither cancel nor roll back', async () => {
     const { body } = await client.plain('POST', path, stack.name)
     const canceled = await client.plain('DELETE', `/jobs/${body.job_id}`, body.job_id)
@@ -232,6 +264,20 @@ describe('limits', () => {
     expect(limited.headers.get('ratelimit-limit')).toBe('3')
     expect(limited.headers.get('ratelimit-remaining')).toBe('0')
     expect((await from('203.0.113.8', 0)).status).toBe(401)
+  })
+
+  it('count an IPv6 subscriber as one, whatever address of its own it takes', async () => {
+    const one = await world.start('api', settings)
+    const from = (address: string) => one.client.raw('POST', '/deploy', { 'X-Forwarded-For': address })
+    const signed = (address: string) =>
+      one.client.plain('POST', `/deploy/${stack.name}`, stack.name, undefined, { 'X-Forwarded-For': address })
+    for (const send of [from, signed]) {
+      const statuses = []
+      const network = send === from ? '2001:db8:0:1' : '2001:db8:0:2'
+      for (const host of [':1', ':ffff', '2:3:4:5', 'a:b:c:d']) statuses.push((await send(`${network}:${host}`)).status)
+      expect(statuses.map((status) => status === 429)).toEqual([false, false, false, true])
+      expect((await send('2001:db8:0:3::1')).status).not.toBe(429)
+    }
   })
 
   it('count signed deploys per key, address and stack: a loop over twenty stacks is none too many', async () => {

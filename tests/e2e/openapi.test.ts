@@ -1,8 +1,11 @@
 import Ajv, { type AnySchema } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Answer } from '../../lab/client.ts'
+import { hmac, type Answer } from '../../lab/client.ts'
+import { command } from '../../lab/command.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
 import { publishImage } from '../../lab/sample-image.ts'
@@ -62,6 +65,38 @@ describe('the OpenAPI document', () => {
     for (const told of [stack.name, world.settings['WORKER_NAME'] ?? '', world.secret, client.url]) expect(text).not.toContain(told)
   })
 
+  it('names the version that runs, the keys, the limits and the other methods', () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }
+    expect(document.info.version).toBe(version)
+    const schemes = Object.entries<any>(document.components.securitySchemes)
+    const keyId = schemes.find(([, { name }]) => name === 'X-Key-Id')?.[0] ?? ''
+    expect(keyId).toBeTruthy()
+    for (const security of [document.security, document.paths['/stacks/{stack}/plan'].post.security])
+      expect(security.some((one: object) => keyId in one)).toBe(true)
+    for (const [path, methods] of Object.entries<any>(document.paths)) {
+      for (const operation of Object.values<any>(methods)) expect(operation.responses['405'], path).toBeDefined()
+    }
+    for (const [path, method] of [
+      ['/deploy/{stack}', 'post'],
+      ['/jobs/{id}', 'get'],
+      ['/jobs/{id}/events', 'get'],
+    ] as const) {
+      const examples = document.paths[path][method].responses['429'].content['application/problem+json'].examples
+      expect(Object.keys(examples)).toContain('too_many_held')
+    }
+  })
+
+  it('has a curl line that works as it is written', async () => {
+    const [, line = ''] = /```sh\n([^]*?)\n```/.exec(document.info.description) ?? []
+    expect(line).toContain('curl ')
+    mkdirSync(join(world.root, 'media'))
+    writeFileSync(join(world.root, 'media/compose.yaml'), 'services: {web: {image: never-started}}\n')
+    await until('the stack', async () => (await client.plain('GET', '/stacks', 'stacks')).text.includes('"media"'))
+    const answer = JSON.parse(await command('bash', ['-c', line], { DEPLOYER_URL: client.url, DEPLOY_SECRET: world.secret }))
+    expect(answer).toMatchObject({ stack: 'media', by: 'default' })
+    expect(answer.job_id).toBeTruthy()
+  })
+
   it('describes every answer of every operation as it is', async () => {
     const deploy = `/deploy/${stack.name}`
     for (const method of ['GET', 'POST']) check(method === 'GET' ? 'health' : 'healthByPost', await client.raw(method, '/health'))
@@ -97,7 +132,19 @@ describe('the OpenAPI document', () => {
     check('readJob', await client.plain('GET', `/jobs/${job.job_id}?wait=1`, job.job_id))
     check('readJob', await client.plain('GET', '/jobs/0199aaaa-0000-7000-8000-000000000000', '0199aaaa-0000-7000-8000-000000000000'))
     check('cancelJob', await client.timed('DELETE', `/jobs/${job.job_id}`))
-    check('followJob', await client.plain('GET', `/jobs/${job.job_id}/events`, job.job_id))
+    const ping = { 'X-Signature': hmac(world.secret, stack.name), 'X-GitHub-Event': 'ping' }
+    expect(check('deploy', await client.raw('POST', deploy, ping)).body).toEqual({ ok: true, ignored: 'ping' })
+    check('deploy', await client.plain('POST', `${deploy}?host=nowhere`, stack.name))
+    const followed = check('followJob', await client.plain('GET', `/jobs/${job.job_id}/events`, job.job_id))
+    const events = followed.text.split('\n\n').filter((block) => block.startsWith('event: '))
+    expect(new Set(events.map((block) => /^event: (.*)$/m.exec(block)?.[1]))).toEqual(new Set(['state', 'step', 'log', 'done']))
+    const schema = document.paths['/jobs/{id}/events'].get.responses['200'].content['text/event-stream'].schema
+    const validate = ajv.compile({ $ref: `openapi${schema.$ref}` })
+    for (const block of events) {
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1]
+      const event = { event: field('event'), data: JSON.parse(field('data') ?? ''), ...(field('id') ? { id: field('id') } : {}) }
+      expect(validate(event), `${ajv.errorsText(validate.errors)} in ${block}`).toBe(true)
+    }
     check('metrics', await client.raw('GET', '/metrics', { Authorization: 'Bearer a-token-for-metrics' }))
     check('metrics', await client.raw('GET', '/metrics'))
     await stack.compose('stop', '-t', '0')

@@ -31,7 +31,8 @@ describe('the test vectors of docs/signature-vectors.json', () => {
     expect(createHmac('sha256', secret).update(message).digest('hex')).toBe(hmac)
     expect((await command('bash', ['-c', openssl])).trim()).toBe(hmac)
     const { status, body: got } = await client.raw(method, path, headers, method === 'GET' ? undefined : body)
-    if (answer === 'accepted') expect([status, got.code ?? null]).not.toEqual([401, expect.anything()])
+    // There is no stack here, so that what is let in is answered, or finds nothing.
+    if (answer === 'accepted') expect([200, 404], JSON.stringify(got)).toContain(status)
     else expect([status, got.code]).toEqual([401, answer])
   })
 })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../lab/free-port.ts'
 import { serviceEnv } from '../../lab/service.ts'
 import { until } from '../../lab/until.ts'
@@ -15,6 +15,8 @@ const good = { DEPLOY_SECRET: 'not-a-sample-at-all', STACKS_ROOT: root, DATA_DIR
 /** `npm start` as an operator types it. */
 function npmStart(settings: Record<string, string>, script = 'start'): { child: ChildProcess; output: () => string } {
   const child = spawn('npm', ['run', script], { cwd: repository, env: serviceEnv(settings), stdio: ['ignore', 'pipe', 'pipe'] })
+  // One that should have ended, and has not.
+  onTestFinished(() => void child.kill())
   let output = ''
   const keep = (chunk: Buffer) => (output += chunk.toString())
   child.stdout.on('data', keep)

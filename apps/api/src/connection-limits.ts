@@ -2,8 +2,8 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { limitKey, peerAddress, type IsProxy } from './gates/client-address.ts'
 
-/** Connections at the same time: each of thousands of waiting callers has one. */
-const MAX_CONNECTIONS = 20_000
+/** Connections at the same time: each of thousands of waiting callers has one, and others come and go beside them. */
+const MAX_CONNECTIONS = 25_000
 /** Connections of one address over which nothing has been proven yet. */
 const MOST_UNPROVEN = 256
 /** Descriptors that the process needs for itself. */
@@ -24,7 +24,7 @@ export interface ConnectionLimits {
 export function limitConnections(server: Server, isProxy: IsProxy): ConnectionLimits {
   const unproven = new Map<Socket, string>()
   const byAddress = new Map<string, Set<Socket>>()
-  const most = Math.min(MAX_CONNECTIONS, openFiles() - OWN_DESCRIPTORS)
+  const most = mostConnections()
   let open = 0
 
   function forget(socket: Socket): void {
@@ -59,6 +59,11 @@ export function limitConnections(server: Server, isProxy: IsProxy): ConnectionLi
     else if (open > most) drop(unproven.keys())
   })
   return { prove: forget }
+}
+
+/** How many connections this process can have at the same time. */
+export function mostConnections(): number {
+  return Math.min(MAX_CONNECTIONS, openFiles() - OWN_DESCRIPTORS)
 }
 
 /** How many descriptors this process may have open. */

@@ -10,6 +10,7 @@ import { createRefuseGetBody } from './gates/refuse-get-body.ts'
 import { requestId } from './gates/request-id.ts'
 import type { RefusalCounter } from './metrics/refusal-counter.ts'
 import { Problem, problemAnswer } from './problem.ts'
+import type { RefusalLog } from './refusal-log.ts'
 import type { ApiContext } from './routes/context.ts'
 import { deployRoutes } from './routes/deploy.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -22,7 +23,8 @@ import { stackRoutes } from './routes/stacks.ts'
  * Puts the HTTP application together. Each route has a gate of its own: `limits.open`, or `api.authenticate`.
  *
  * @param optional The routes of the dashboard and the metrics, where they are configured: otherwise there is nothing at their paths.
- * @param refusals Counts the requests that are turned away.
+ * @param refusals Counts the requests that are turned away, and
+ * @param refusalLog tells the log of them.
  */
 export function createApp(
   api: ApiContext,
@@ -30,6 +32,7 @@ export function createApp(
   limits: Limits,
   optional: Hono<AppEnv>[],
   refusals: RefusalCounter,
+  refusalLog: RefusalLog,
 ) {
   const app = new Hono<AppEnv>()
   app.use(requestId, harden)
@@ -54,8 +57,10 @@ export function createApp(
     if (error instanceof HTTPException) return error.getResponse()
     if (error instanceof Problem) {
       refusals.count(error.code)
-      const fields = { event: 'request_refused', code: error.code, method: c.req.method, path: c.req.path, client: c.get('clientAddress') }
-      api.logger.info({ ...fields, request_id: c.get('requestId'), err: error.cause }, 'request refused')
+      // Before the gates have found them out, these are not there.
+      const found = c.var as Partial<AppEnv['Variables']>
+      const who = { client: found.clientAddress ?? '', caller: found.caller?.key }
+      refusalLog.tell({ code: error.code, method: c.req.method, path: c.req.path, ...who, request_id: found.requestId, err: error.cause })
       return sendAnswer(c, problemAnswer(error))
     }
     api.logger.error({ event: 'request_failed', err: error, request_id: c.get('requestId') }, 'request failed')

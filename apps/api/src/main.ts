@@ -6,11 +6,11 @@ import type { AddressInfo, Socket } from 'node:net'
 import { connectRedis, FAIL_FAST, PATIENT } from '@deployer/shared/connect-redis'
 import { INVENTORY_CHANNEL } from '@deployer/shared/inventory'
 import { JOB_CHANNEL } from '@deployer/shared/job-stream'
-import { createLogger } from '@deployer/shared/logger'
+import { createLogger, endLog } from '@deployer/shared/logger'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { secretValues, SettingsError, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
-import { limitConnections, type ConnectionLimits } from './connection-limits.ts'
+import { limitConnections, mostConnections, type ConnectionLimits } from './connection-limits.ts'
 import { createApp } from './create-app.ts'
 import { createClientAddress, createIsProxy } from './gates/client-address.ts'
 import { createAuthenticate } from './gates/authenticate.ts'
@@ -22,9 +22,11 @@ import type { AppEnv } from './app-env.ts'
 import { createKeyRing } from './keys/key-ring.ts'
 import { createTokenVerifier } from './keys/verify-token.ts'
 import { createRefusalCounter } from './metrics/refusal-counter.ts'
+import { createRefusalLog } from './refusal-log.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { answerClientError, SERVER_OPTIONS } from './server-limits.ts'
 import { createInventoryCache } from './inventory-cache.ts'
+import { createJobFeed } from './jobs/job-feed.ts'
 import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
 import { createJobStore } from './jobs/job-store.ts'
@@ -59,8 +61,10 @@ export async function start(
   const inventory = createInventoryCache(redis, subscriber, logger)
   const store = createJobStore(redis)
   const hub = createJobHub(subscriber, store)
+  const held = createHeldAnswers(mostConnections())
   const queue = createJobQueue(redis, queueRedis, store, settings.JOB_RETENTION_DAYS, telemetry)
   const refusals = createRefusalCounter()
+  const refusalLog = createRefusalLog(logger)
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
   const limits = createLimits(redis, settings.RATE_LIMIT_PER_MIN, settings.READ_RATE_LIMIT_PER_MIN)
   let connections: ConnectionLimits | undefined
@@ -83,7 +87,7 @@ export async function start(
   }
   if (metricsToken) {
     const { createDeployMetrics } = await import('./metrics/deploy-metrics.ts')
-    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken, limits.open))
+    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken, limits))
   }
   const app = createApp(
     {
@@ -93,7 +97,8 @@ export async function start(
       queue,
       store,
       hub,
-      held: createHeldAnswers(),
+      feed: createJobFeed(redis, hub),
+      held,
       authenticate: createAuthenticate(redis, credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
@@ -104,6 +109,7 @@ export async function start(
     limits,
     optional,
     refusals,
+    refusalLog,
   )
   // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
@@ -125,17 +131,20 @@ export async function start(
   logger.info({ event: 'api_started', host: settings.HOST, port }, 'api started')
   return async () => {
     logger.info({ event: 'api_stopping' }, 'api stops')
-    hub.stop()
+    held.stop()
     const closed = once(server, 'close')
     server.close()
     await settleWithin(GOODBYE, closed)
     server.closeAllConnections()
+    hub.stop()
     inventory.stop()
     ring.stop()
+    refusalLog.stop()
     await settleWithin(1000, queue.close())
     subscriber.disconnect()
     queueRedis.disconnect()
     redis.disconnect()
     logger.info({ event: 'api_stopped' }, 'api stopped')
+    await endLog(logger)
   }
 }

@@ -11,6 +11,8 @@ export const PROBLEMS = {
   signature_expired: [401, 'The signature is too old or from the future'],
   signature_replayed: [401, 'The signature has been used before'],
   token_invalid: [401, 'The token is not accepted'],
+  login_missing: [401, 'This needs a login'],
+  login_invalid: [401, 'The login is not accepted'],
   forbidden: [403, 'This is not allowed'],
   not_found: [404, 'There is nothing here'],
   stack_not_found: [404, 'There is no such stack'],

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
-import { createLogger } from '@deployer/shared/logger'
+import { createLogger, endLog } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { createPatientEngine } from './adapters/patient-engine.ts'
@@ -94,6 +94,7 @@ export async function start(
     const finished = finish().finally(() => over.abort())
     await Promise.race([finished, untilEngineIsGone(impatient, clock, over.signal)])
     if (!over.signal.aborted) logger.warn({ event: 'engine_gone' }, 'the engine has gone too: what is half done is ended at the next start')
+    await endLog(logger)
   }
 }
 

@@ -1,5 +1,7 @@
-import { pino, type Logger } from 'pino'
+import { once, type EventEmitter } from 'node:events'
+import { pino, symbols, type Logger } from 'pino'
 import { createRedact, type Redact } from './redact.ts'
+import { settleWithin } from './settle-within.ts'
 
 export type { Logger } from 'pino'
 
@@ -25,4 +27,24 @@ export function createLogger(level: string, role: string, secrets: readonly stri
     formatters: { level: (label) => ({ level: label }) },
     hooks: { streamWrite: strike },
   })
+}
+
+/** What pino writes to. */
+type LogStream = EventEmitter & { end(): void; write(line: string): boolean; flushSync(): void }
+
+/** Milliseconds that the log's reader has to take what is left. */
+const LAST_WORDS = 1000
+
+/**
+ * Writes what is left of the log, as far as somebody reads it, and nothing after it. To be done before a process ends: at its end pino
+ * writes in a loop that knows no broken pipe, so that a process whose log's reader has gone could be ended by SIGKILL alone.
+ */
+export async function endLog(logger: Logger): Promise<void> {
+  const stream = (logger as unknown as Record<symbol, LogStream | undefined>)[symbols.streamSym]
+  if (!stream) return
+  const closed = once(stream, 'close')
+  stream.end()
+  stream.write = () => true
+  await settleWithin(LAST_WORDS, closed)
+  stream.flushSync = () => undefined
 }

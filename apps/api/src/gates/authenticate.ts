@@ -6,6 +6,7 @@ import { StackName } from '@deployer/shared/names'
 import type { AppEnv } from '../app-env.ts'
 import { createCaller, OWNER, type Caller } from '../keys/caller.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
+import type { ScopedKey } from '../keys/keys-file.ts'
 import type { TokenVerifier } from '../keys/verify-token.ts'
 import { Problem } from '../problem.ts'
 import { bearerToken } from './bearer-token.ts'
@@ -87,7 +88,7 @@ async function identify(
 ): Promise<Caller> {
   const { secrets, ring, tokens, rules } = credentials
   const token = bearerToken(c.req.header('Authorization'))
-  if (token !== null && !isSigned(c)) return tokens.verify(token, ring.current().issuers)
+  if (token !== null && !isSigned(c)) return tokens.verify(token, () => ring.current().issuers)
   const hook = c.req.header('X-Signature') === undefined ? hookProof(c) : null
   if (hook && !takesHooks && !hook.isPlain) {
     throw new Problem('signature_invalid', 'The hook of a code host goes to POST /deploy/<stack>?key=<id>, and is good for nothing else.')
@@ -97,8 +98,9 @@ async function identify(
     await checkSignature(c, redis, rules, secrets, plainSubject, hook)
     return OWNER
   }
-  const key = ring.current().keys.find(({ id, expires }) => id === keyId && (expires === undefined || Date.now() < expires))
+  const isGood = ({ expires }: ScopedKey) => expires === undefined || Date.now() < expires
+  const key = ring.current().keys.find((one) => one.id === keyId && isGood(one))
   await checkSignature(c, redis, rules, key ? [key.secret] : [], plainSubject, hook)
   if (!key) throw new Problem('signature_invalid', 'The signature does not fit the key that X-Key-Id or ?key= names.')
-  return createCaller(key.id, [key], { refs: key.refs, expires: key.expires })
+  return createCaller(key.id, [key], () => isGood(key) && ring.current().keys.includes(key), key.refs)
 }

@@ -15,7 +15,7 @@ export interface JobQueue {
   /**
    * Queues a job, or joins the one that waits already.
    *
-   * @param idempotencyKey The same key of the same caller and stack gets the same job for a day.
+   * @param idempotencyKey The same key of the same caller, stack and action gets the same job for a day, as long as that is kept.
    * @param expect Digests that are added to what the job expects, before it begins.
    * @throws {Problem} `queue_unavailable`, with nothing accepted.
    */
@@ -33,6 +33,10 @@ interface Added {
 
 /** Seconds that an idempotency key counts. */
 const KEY_LIFETIME = 86_400
+/** Before the id in an idempotency key whose job has not been added yet, as far as is known. */
+const PROMISED = '?'
+/** Gives an idempotency key free, unless somebody else was faster. */
+const FORGET = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`
 
 /** Seconds that expectations are kept before their job begins: a host may be away for long. From then on they are kept as long as the job. */
 const EXPECT_LIFETIME = 365 * 86_400
@@ -128,13 +132,20 @@ export function createJobQueue(
       }
       if (idempotencyKey === undefined) return answer(await addTo(name, data, ownId, expect))
       const key = `${KEY_PREFIX}:idempotency:${hash(data.caller, name, deduplicationId(data), idempotencyKey)}`
-      const promised = await redis.set(key, ownId, 'EX', KEY_LIFETIME, 'NX', 'GET')
-      const first = promised === null ? null : await store.read(promised)
-      if (first) return first.job
-      // The one who came first may have died before its job was added: the same id makes the same job.
-      const added = await addTo(name, data, promised ?? ownId, expect)
-      if (added.jobId !== (promised ?? ownId)) await redis.set(key, added.jobId, 'EX', KEY_LIFETIME)
-      return answer(added)
+      for (;;) {
+        const claim = await redis.set(key, PROMISED + ownId, 'EX', KEY_LIFETIME, 'NX', 'GET')
+        const id = claim === null ? ownId : claim.replace(PROMISED, '')
+        const first = claim === null ? null : await store.read(id)
+        if (first) return first.job
+        if (claim === null || claim.startsWith(PROMISED)) {
+          // The one who came first may be about to add its job, or have died: the same id makes the same job.
+          const added = await addTo(name, data, id, expect)
+          await redis.set(key, added.jobId, 'EX', KEY_LIFETIME)
+          return answer(added)
+        }
+        // That job is no longer kept, and its id has had its run. Of those who find this out together one makes the next.
+        await redis.eval(FORGET, 1, key, claim)
+      }
     },
     async close() {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()))

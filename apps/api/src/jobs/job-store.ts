@@ -8,7 +8,7 @@ import { queuedAt, toJob } from './to-job.ts'
 /** Reads jobs. */
 export interface JobStore {
   /** `null` when there is no such job, or it is no longer kept. */
-  read(jobId: string): Promise<{ job: Job; round: number } | null>
+  read(jobId: string): Promise<FoundJob | null>
   /** The newest jobs of some queues, the newest first. */
   list(queues: string[], states: JobState[] | null, limit: number): Promise<Job[]>
   /** Remembers where a job is, so that it need not be looked for. */
@@ -17,6 +17,12 @@ export interface JobStore {
   depths(): Promise<QueueDepth[]>
   /** Every queue there is or was. */
   queues(): Promise<string[]>
+}
+
+/** A job, and BullMQ's count of its ends. */
+export interface FoundJob {
+  job: Job
+  round: number
 }
 
 /** What a stack still has to do. */
@@ -61,7 +67,7 @@ export function createJobStore(redis: Redis): JobStore {
     return names[at] ?? null
   }
 
-  async function readAll(places: { id: string; queue: string }[]): Promise<({ job: Job; round: number } | null)[]> {
+  async function readAll(places: { id: string; queue: string }[]): Promise<(FoundJob | null)[]> {
     const pipeline = redis.pipeline()
     for (const { id, queue } of places) pipeline.hgetall(jobKey(queue, id)).hgetall(runKey(id)).hgetall(expectKey(id))
     const answers = (await pipeline.exec()) ?? []

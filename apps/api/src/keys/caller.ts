@@ -23,19 +23,20 @@ export interface Caller {
   mayAnywhere(action: Action): boolean
   /** Globs of refs, one of which a code host's push has to fit; `undefined`: any. */
   refs?: string[] | undefined
-  /** Milliseconds since the epoch when its key or token ends; `undefined`: never. */
-  expires?: number | undefined
+  /** Whether its key or token is still good, and what was found in the keys file still stands there. */
+  holds(): boolean
 }
 
 /**
  * @param grants What the caller's key, or every rule that its token fits, allows.
- * @param more Of the key.
+ * @param refs Of the key.
  */
-export function createCaller(key: string, grants: Grant[], more: Pick<Caller, 'refs' | 'expires'> = {}): Caller {
+export function createCaller(key: string, grants: Grant[], holds: () => boolean, refs?: string[]): Caller {
   const covers = (grant: Grant, stack: string) => grant.stacks.some((glob) => matchesGlob(glob, stack))
   return {
     key,
-    ...more,
+    holds,
+    refs,
     sees: (stack) => grants.some((grant) => covers(grant, stack)),
     may: (action, stack) => grants.some((grant) => grant.actions.includes(action) && covers(grant, stack)),
     mayAnywhere: (action) => grants.some((grant) => grant.actions.includes(action)),
@@ -43,4 +44,4 @@ export function createCaller(key: string, grants: Grant[], more: Pick<Caller, 'r
 }
 
 /** The holder of DEPLOY_SECRET: the key to everything. */
-export const OWNER: Caller = { key: 'default', sees: () => true, may: () => true, mayAnywhere: () => true }
+export const OWNER: Caller = { key: 'default', holds: () => true, sees: () => true, may: () => true, mayAnywhere: () => true }

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from '@deployer/shared/logger'
 import { SettingsError } from '@deployer/shared/settings'
 import { readKeysFile, type Keys } from './keys-file.ts'
@@ -37,7 +38,7 @@ export function createKeyRing(path: string | undefined, logger: Logger, onKeys: 
     if (now === seen) return
     seen = now
     try {
-      keys = readKeysFile(path)
+      keys = keepUnchanged(readKeysFile(path), keys)
       onKeys(keys)
       seen = fingerprint(keys.files)
       logger.info({ event: 'keys_loaded', keys: keys.keys.map(({ id }) => id), issuers: keys.issuers.length }, 'keys file read again')
@@ -47,6 +48,16 @@ export function createKeyRing(path: string | undefined, logger: Logger, onKeys: 
     }
   }, LOOK_INTERVAL)
   return { current: () => keys, stop: () => clearInterval(timer) }
+}
+
+/** What is as it was stays the same object: who was let in by it is in as long as it is there. */
+function keepUnchanged(now: Keys, former: Keys): Keys {
+  const same = <T>(one: T, others: T[]) => others.find((other) => isDeepStrictEqual(one, other)) ?? one
+  return {
+    ...now,
+    keys: now.keys.map((key) => same(key, former.keys)),
+    issuers: now.issuers.map((issuer) => same(issuer, former.issuers)),
+  }
 }
 
 function fingerprint(files: string[]): string {

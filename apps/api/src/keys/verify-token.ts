@@ -22,10 +22,10 @@ class FetchBudgetSpent extends Error {}
 /** Verifies tokens; remembers the issuers' keys. */
 export interface TokenVerifier {
   /**
-   * @param issuers Those that are believed now.
+   * @param believed The issuers that are believed now.
    * @throws {Problem} `token_invalid`, or `issuer_unavailable` when its keys cannot be had.
    */
-  verify(token: string, issuers: TokenIssuer[]): Promise<Caller>
+  verify(token: string, believed: () => TokenIssuer[]): Promise<Caller>
 }
 
 export function createTokenVerifier(): TokenVerifier {
@@ -42,9 +42,9 @@ export function createTokenVerifier(): TokenVerifier {
   }
 
   return {
-    async verify(token, issuers) {
+    async verify(token, believed) {
       const { iss } = readUnverified(token)
-      const candidates = issuers.filter(({ issuer }) => issuer === iss)
+      const candidates = believed().filter(({ issuer }) => issuer === iss)
       if (candidates.length === 0) throw invalid('Its issuer is not one that is believed here.')
       let reason: unknown
       for (const issuer of candidates) {
@@ -52,7 +52,7 @@ export function createTokenVerifier(): TokenVerifier {
           const { issuer: expected, audience } = issuer
           const options = { issuer: expected, audience, algorithms: ALGORITHMS, requiredClaims: ['exp'] }
           const { payload } = await jwtVerify(token, keysOf(issuer), options)
-          return callerOf(payload, issuer)
+          return callerOf(payload, issuer, () => believed().includes(issuer))
         } catch (error) {
           reason = error
         }
@@ -121,13 +121,13 @@ async function discover(issuer: string, fetchLimited: typeof fetch): Promise<str
 }
 
 /** What the rules that the token fits allow. */
-function callerOf(payload: JWTPayload, issuer: TokenIssuer): Caller {
+function callerOf(payload: JWTPayload, issuer: TokenIssuer, isBelieved: () => boolean): Caller {
   const rules = issuer.rules.filter(
     ({ claims }) => fitsEvent(payload, claims) && Object.entries(claims).every(([name, glob]) => fits(payload[name], glob)),
   )
   if (rules.length === 0) throw invalid('No rule of the keys file fits its claims.')
   const subject = `${URL.parse(issuer.issuer)?.host ?? ''}:${payload.sub ?? ''}`
-  return createCaller(`oidc:${subject}`.slice(0, 256), rules, { expires: Number(payload.exp) * 1000 })
+  return createCaller(`oidc:${subject}`.slice(0, 256), rules, () => Date.now() < Number(payload.exp) * 1000 && isBelieved())
 }
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { InventoryStack } from '@deployer/shared/inventory'
-import { Job } from '@deployer/shared/job'
+import { Job, Step, StepName } from '@deployer/shared/job'
 import { ReleaseSummary } from '@deployer/shared/releases'
 import { PROBLEMS, type ProblemCode } from '../problem.ts'
 
@@ -51,6 +51,27 @@ export const ProblemDetails = z
 
 /** A job that ended other than in success, to a caller that waited: problem details and the job in one. */
 export const EndedBadly = ProblemDetails.extend(Job.omit({ ok: true, code: true }).shape).meta({ id: 'EndedBadly' })
+
+/** What a code host is told of an event that means nothing new. */
+export const Ignored = z.object({ ok: z.literal(true), ignored: z.string() }).meta({ id: 'Ignored' })
+export type Ignored = z.infer<typeof Ignored>
+
+const event = <Name extends string, Data extends z.ZodType>(name: Name, data: Data) =>
+  z.object({ event: z.literal(name), id: z.string().optional(), data })
+
+/** One event of `GET /jobs/{id}/events`, its data parsed. */
+export const JobEvent = z
+  .discriminatedUnion('event', [
+    event('state', z.object({ state: Job.shape.state })),
+    event('step', z.union([z.object({ name: StepName, state: z.literal('running') }), Step.extend({ state: z.literal('ended') })])),
+    event('log', z.object({ step: StepName, line: z.string() })),
+    event('done', Job.nullable().meta({ description: 'The job at its end; null when it is no longer kept.' })),
+  ])
+  .meta({
+    id: 'JobEvent',
+    description:
+      'One event of the stream, its `data` parsed. The first tells the state and has no `id`; the others have one, with which `Last-Event-ID` resumes. `done` is the last.',
+  })
 
 /** The schema of the job, under its name. */
 export const JobAnswer = Job.meta({ id: 'Job' })

@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { Job } from '@deployer/shared/job'
 import { queuedAt } from '../jobs/to-job.ts'
 import { openApiDocument } from './document.ts'
-import { deployedExample, plannedExample, queuedExample, rolledBackExample } from './examples.ts'
+import {
+  canceledExample,
+  deployedExample,
+  failedExample,
+  plannedExample,
+  queuedExample,
+  rolledBackExample,
+  runningExample,
+} from './examples.ts'
 
 const document = openApiDocument()
 const ajv = new Ajv.default({ strict: false, allErrors: true })
@@ -15,7 +23,22 @@ ajv.addSchema(document, 'openapi')
 function examplesIn(node: unknown, path: string[] = []): { path: string[]; example: unknown }[] {
   if (typeof node !== 'object' || node === null) return []
   const own = 'example' in node && 'schema' in node ? [{ path: [...path, 'schema'], example: node.example }] : []
-  return [...own, ...Object.entries(node).flatMap(([key, child]) => examplesIn(child, [...path, key]))]
+  const named =
+    'examples' in node && 'schema' in node
+      ? Object.values(node.examples as Record<string, { value: unknown }>).map(({ value }) => ({
+          path: [...path, 'schema'],
+          example: value,
+        }))
+      : []
+  return [...own, ...named, ...Object.entries(node).flatMap(([key, child]) => examplesIn(child, [...path, key]))]
+}
+
+/** Every JSON answer without an example: a page would make one up. */
+function withoutExample(node: unknown, path: string[] = []): string[] {
+  if (typeof node !== 'object' || node === null) return []
+  const isJson = path.at(-1)?.endsWith('json') && 'schema' in node
+  const own = isJson && !('example' in node) && !('examples' in node) ? [path.join(' ')] : []
+  return [...own, ...Object.entries(node).flatMap(([key, child]) => withoutExample(child, [...path, key]))]
 }
 
 describe('the examples of the document', () => {
@@ -29,8 +52,13 @@ describe('the examples of the document', () => {
     }
   })
 
+  it('are there for every answer', () => {
+    expect(withoutExample(document.paths)).toEqual([])
+  })
+
   it('are possible: a job’s times follow each other and fit its id and its steps', () => {
-    for (const job of [queuedExample, deployedExample, rolledBackExample, plannedExample]) {
+    const ended = [deployedExample, rolledBackExample, plannedExample]
+    for (const job of [queuedExample, runningExample, ...ended, ...ended.map(failedExample), canceledExample]) {
       expect(Job.parse(job)).toEqual(job)
       expect([job.queued_at, job.status_url]).toEqual([queuedAt(job.job_id), `/jobs/${job.job_id}`])
       if (job.started_at === null || job.finished_at === null) continue

@@ -1,88 +1,49 @@
 import { z } from 'zod'
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi'
-import type { Job } from '@deployer/shared/job'
+import { createDocument } from 'zod-openapi'
 import { JobId, StackName } from '@deployer/shared/names'
-import { PROBLEMS, type ProblemCode } from '../problem.ts'
+import { version } from '@deployer/shared/version'
 import { DeployBody, DeployQuery } from '../routes/deploy.ts'
 import { ListQuery } from '../routes/jobs.ts'
 import { HostQuery, PlanBody, RollbackBody } from '../routes/stacks.ts'
 import { WaitQuery } from '../routes/wait-query.ts'
-import { EndedBadly, Health, JobAnswer, JobList, ProblemDetails, Ready, ReleaseList, StackList } from './answers.ts'
+import { Health, Ignored, JobAnswer, JobEvent, JobList, Ready, ReleaseList, StackList } from './answers.ts'
 import {
+  canceledExample,
   deployedExample,
   deployExample,
   plannedExample,
-  queuedExample,
   releasesExample,
   rollbackExample,
   rolledBackExample,
+  runningExample,
+  stacksExample,
 } from './examples.ts'
+import { GATES, json, openOperation, problems, READING, starting } from './operations.ts'
+import { SECURITY, SECURITY_SCHEMES, TIMESTAMPED } from './security.ts'
 
-const json = (schema: z.ZodType, example?: unknown) => ({ 'application/json': { schema, ...(example === undefined ? {} : { example }) } })
-const stackPath = z.object({ stack: StackName.meta({ description: 'The name of the stack: that of its folder.' }) })
-const jobPath = z.object({ id: JobId.meta({ description: "The job's id." }) })
+const stackPath = z.object({
+  stack: StackName.meta({ description: 'The name of the stack: that of its folder.', example: deployedExample.stack }),
+})
+const jobPath = z.object({ id: JobId.meta({ description: "The job's id.", example: deployedExample.job_id }) })
 const idempotency = z.object({
   'Idempotency-Key': z
     .string()
     .min(1)
     .max(255)
     .optional()
-    .meta({ description: 'The same key within 24 hours gets the job that the first one got.' }),
+    .meta({ description: 'The same key within 24 hours gets the job that the first one got, as long as that job is kept.' }),
 })
 
-/** Answers of every operation behind the gates. */
-const GATES: ProblemCode[] = ['signature_invalid', 'rate_limited', 'queue_unavailable']
-const STARTING: ProblemCode[] = [...GATES, 'invalid_json', 'forbidden', 'stack_not_found', 'body_too_large', 'invalid_request']
+const READY: Ready = { ok: true, missing: [] }
 
-/** Problems as answers, those with the same status together. */
-function problems(codes: ProblemCode[]): ZodOpenApiResponsesObject {
-  const byStatus = new Map<number, string[]>()
-  for (const code of codes) {
-    const [status, title] = PROBLEMS[code]
-    byStatus.set(status, [...(byStatus.get(status) ?? []), title])
-  }
-  return Object.fromEntries(
-    [...byStatus].map(([status, titles]) => [
-      String(status),
-      { description: titles.join('; '), content: { 'application/problem+json': { schema: ProblemDetails } } },
-    ]),
-  )
-}
+const DESCRIPTION = `A signed webhook updates a Docker Compose stack: queued, one deploy at a time per stack, verified, rolled back if it fails.
+Every error is \`application/problem+json\` with a stable \`code\`; every answer has an \`X-Request-Id\`.
 
-const accepted = (example: Job) => ({
-  description: 'Accepted: the job will end, whatever process dies.',
-  content: json(JobAnswer, example),
-  headers: z.object({ Location: z.string(), 'Retry-After': z.string() }),
-})
-const ended = (also: string, schema: z.ZodType) => ({
-  description: `With \`wait\`: the job has ended in another way than in success.${also}`,
-  content: { 'application/problem+json': { schema } },
-})
+With the address in \`DEPLOYER_URL\` and the secret in \`DEPLOY_SECRET\`, this deploys the stack \`media\`:
 
-/** @param example The job at its end. */
-function starting(operationId: string, summary: string, example: Job, more: Partial<ZodOpenApiOperationObject>): ZodOpenApiOperationObject {
-  const { action, to, by, expect } = example
-  return {
-    operationId,
-    summary,
-    tags: ['deploys'],
-    ...more,
-    responses: {
-      '200': { description: 'With `wait`: the job has ended in success.', content: json(JobAnswer, example) },
-      '202': accepted({ ...queuedExample, action, to, by, expect }),
-      ...problems(STARTING),
-      ...more.responses,
-      '409': ended(' Or several hosts have the stack.', z.union([EndedBadly, ProblemDetails])),
-      '500': ended('', EndedBadly),
-    },
-  }
-}
-
-/** Where a plain signature does not do. */
-const TIMESTAMPED = {
-  description: 'Needs a timestamped signature or a token.',
-  security: [{ timestampedSignature: [], timestamp: [] }, { token: [] }],
-}
+\`\`\`sh
+curl -sS -X POST "$DEPLOYER_URL/deploy/media" -H "X-Signature: $(printf %s media | openssl dgst -sha256 -hmac "$DEPLOY_SECRET" -r | cut -d' ' -f1)"
+\`\`\``
 
 /** OpenAPI 3.1, out of the schemas that validate requests. It tells nothing of an installation. */
 export function openApiDocument() {
@@ -90,10 +51,8 @@ export function openApiDocument() {
     openapi: '3.1.1',
     info: {
       title: 'Deployer',
-      version: '1.0.0',
-      description:
-        'A signed webhook updates a Docker Compose stack: queued, one deploy at a time per stack, verified, rolled back if it fails. ' +
-        'Every error is `application/problem+json` with a stable `code`; every answer has an `X-Request-Id`.',
+      version,
+      description: DESCRIPTION,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
@@ -103,7 +62,7 @@ export function openApiDocument() {
       { name: 'stacks', description: 'What there is.' },
       { name: 'service', description: 'The service itself.' },
     ],
-    security: [{ signature: [] }, { timestampedSignature: [], timestamp: [] }, { githubSignature: [] }, { token: [] }],
+    security: SECURITY,
     paths: {
       '/deploy': {
         post: starting('deployByBody', 'Deploy the stack that the body names', deployedExample, {
@@ -115,6 +74,18 @@ export function openApiDocument() {
         post: starting('deploy', 'Deploy a stack', deployedExample, {
           requestParams: { path: stackPath, query: DeployQuery, header: idempotency },
           requestBody: { required: false, content: json(DeployBody, deployExample) },
+          security: [...SECURITY, { githubSignature: [] }, { gitlabToken: [] }],
+          responses: {
+            '200': {
+              description: 'With `wait`: the job has ended in success. Or the event of a code host that means nothing new.',
+              content: {
+                'application/json': {
+                  schema: z.union([JobAnswer, Ignored]),
+                  examples: { deployed: { value: deployedExample }, ignored: { value: { ok: true, ignored: 'ping' } satisfies Ignored } },
+                },
+              },
+            },
+          },
         }),
       },
       '/stacks/{stack}/rollback': {
@@ -140,7 +111,7 @@ export function openApiDocument() {
           requestParams: { path: stackPath, query: HostQuery },
           responses: {
             '200': { description: 'The releases.', content: json(ReleaseList, releasesExample) },
-            ...problems([...GATES, 'forbidden', 'stack_not_found', 'stack_ambiguous', 'invalid_request']),
+            ...problems([...READING, 'stack_not_found', 'stack_ambiguous', 'invalid_request']),
           },
         },
       },
@@ -149,7 +120,7 @@ export function openApiDocument() {
           operationId: 'listStacks',
           summary: 'Every stack with host, services, running or not, last job',
           tags: ['stacks'],
-          responses: { '200': { description: 'The stacks.', content: json(StackList) }, ...problems([...GATES, 'forbidden']) },
+          responses: { '200': { description: 'The stacks.', content: json(StackList, stacksExample) }, ...problems(READING) },
         },
       },
       '/jobs': {
@@ -159,8 +130,8 @@ export function openApiDocument() {
           tags: ['jobs'],
           requestParams: { query: ListQuery },
           responses: {
-            '200': { description: 'The jobs.', content: json(JobList) },
-            ...problems([...GATES, 'forbidden', 'invalid_request']),
+            '200': { description: 'The jobs.', content: json(JobList, { jobs: [deployedExample] }) },
+            ...problems([...READING, 'invalid_request']),
           },
         },
       },
@@ -171,8 +142,8 @@ export function openApiDocument() {
           tags: ['jobs'],
           requestParams: { path: jobPath, query: WaitQuery },
           responses: {
-            '200': { description: 'The job.', content: json(JobAnswer) },
-            ...problems([...GATES, 'forbidden', 'job_not_found', 'invalid_request']),
+            '200': { description: 'The job.', content: json(JobAnswer, deployedExample) },
+            ...problems([...READING, 'job_not_found', 'invalid_request', 'too_many_held']),
           },
         },
         delete: {
@@ -183,9 +154,9 @@ export function openApiDocument() {
           description: `Possible until \`up\` has begun. ${TIMESTAMPED.description}`,
           requestParams: { path: jobPath },
           responses: {
-            '200': { description: 'It had not begun, and never will.', content: json(JobAnswer) },
-            '202': { description: 'Its worker was told.', content: json(JobAnswer) },
-            ...problems([...GATES, 'forbidden', 'job_not_found', 'not_cancelable']),
+            '200': { description: 'It had not begun, and never will.', content: json(JobAnswer, canceledExample) },
+            '202': { description: 'Its worker was told.', content: json(JobAnswer, runningExample) },
+            ...problems([...GATES, 'signature_replayed', 'forbidden', 'job_not_found', 'not_cancelable']),
           },
         },
       },
@@ -199,18 +170,25 @@ export function openApiDocument() {
             header: z.object({ 'Last-Event-ID': z.string().optional().meta({ description: 'Goes on after this event.' }) }),
           },
           responses: {
-            '200': { description: 'The events.', content: { 'text/event-stream': { schema: z.string() } } },
-            ...problems([...GATES, 'forbidden', 'job_not_found']),
+            '200': {
+              description: 'The events (`text/event-stream`), one after the other; comments in between keep the connection.',
+              content: { 'text/event-stream': { schema: JobEvent } },
+            },
+            ...problems([...READING, 'job_not_found', 'too_many_held']),
           },
         },
       },
-      '/health': { get: open('health', 'This process answers', Health), post: open('healthByPost', 'The same', Health) },
+      '/health': {
+        get: openOperation('health', 'This process answers', Health, { ok: true }),
+        post: openOperation('healthByPost', 'The same', Health, { ok: true }),
+      },
       '/ready': {
         get: {
-          ...open('ready', 'A deploy would be done', Ready),
+          ...openOperation('ready', 'A deploy would be done', Ready, READY),
           responses: {
-            '200': { description: 'It would.', content: json(Ready) },
-            '503': { description: 'Something is missing.', content: json(Ready) },
+            '200': { description: 'It would.', content: json(Ready, READY) },
+            '503': { description: 'Something is missing.', content: json(Ready, { ok: false, missing: ['worker'] } satisfies Ready) },
+            ...problems([]),
           },
         },
       },
@@ -229,45 +207,7 @@ export function openApiDocument() {
       },
     },
     components: {
-      securitySchemes: {
-        signature: {
-          type: 'apiKey',
-          in: 'header',
-          name: 'X-Signature',
-          description:
-            'Plain: the hex HMAC-SHA-256 of the raw body, or of the last variable part of the path when the body is empty. A scoped key is named by `X-Key-Id`.',
-        },
-        timestampedSignature: {
-          type: 'apiKey',
-          in: 'header',
-          name: 'X-Signature',
-          description: 'The hex HMAC-SHA-256 of `timestamp.METHOD.path.body`, with the timestamp in `X-Timestamp`.',
-        },
-        timestamp: { type: 'apiKey', in: 'header', name: 'X-Timestamp', description: 'Unix seconds.' },
-        githubSignature: {
-          type: 'apiKey',
-          in: 'header',
-          name: 'X-Hub-Signature-256',
-          description: "GitHub's webhook signature; taken as plain.",
-        },
-        token: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'An OpenID Connect token that a rule of the keys file fits.',
-        },
-        metricsToken: { type: 'http', scheme: 'bearer', description: 'METRICS_TOKEN.' },
-      },
+      securitySchemes: SECURITY_SCHEMES,
     },
   })
-}
-
-function open(operationId: string, summary: string, schema: z.ZodType): ZodOpenApiOperationObject {
-  return {
-    operationId,
-    summary,
-    tags: ['service'],
-    security: [],
-    responses: { '200': { description: summary, content: json(schema) }, ...problems([]) },
-  }
 }

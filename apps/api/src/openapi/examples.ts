@@ -1,6 +1,7 @@
 import type { Job } from '@deployer/shared/job'
 import type { ReleaseSummary } from '@deployer/shared/releases'
 import { queuedJob } from '../jobs/to-job.ts'
+import type { StackList } from './answers.ts'
 
 /** What the web service's image is called in the registry, before and after. */
 const FROM = 'sha256:fe93d99c2b42fb44b1416a454db9bdcd50c254131c12ebf52dd88d04508d4b80'
@@ -106,4 +107,63 @@ export const plannedExample: Job = {
   release: 11,
   started_at: '2026-01-01T12:00:00.020Z',
   finished_at: '2026-01-01T12:00:00.270Z',
+}
+
+/** A job that was canceled before it began. */
+export const canceledExample: Job = {
+  ...queuedExample,
+  state: 'canceled',
+  ok: false,
+  code: 'canceled',
+  message: 'The job was canceled before it began.',
+  finished_at: queuedExample.queued_at,
+}
+
+/** A job that failed where this one succeeded: in its proof, after which the release before runs again; a plan in `config`. */
+export function failedExample(done: Job): Job {
+  const failed = { ...done, state: 'failed', ok: false, code: 'step_failed' } as const
+  if (done.action === 'plan') {
+    const tail = 'services.web must be a mapping\n'
+    const steps = done.steps.slice(0, 2).map((one) => (one.name === 'config' ? { ...one, ok: false, exit_code: 15, tail } : one))
+    return { ...failed, steps, plan: null, message: 'The step "config" failed with exit code 15.' }
+  }
+  const message = 'web has become unhealthy.'
+  const proof = { ok: false, exit_code: null, tail: `${message}\n` }
+  const steps = done.steps.map((one) => (one.name === 'verify' ? { ...one, ...proof } : one))
+  return {
+    ...failed,
+    message,
+    steps: [...steps, { ...step, name: 'rollback', duration_ms: 1100, tail: 'web healthy\n' }],
+    rolled_back: true,
+    release: done.release === deployedExample.release ? rollbackExample.to : deployedExample.release,
+    finished_at: '2026-01-01T12:00:04.120Z',
+  }
+}
+
+/** What there is after that deploy. */
+export const stacksExample: StackList = {
+  stacks: [
+    {
+      stack: 'media',
+      host: 'nas',
+      online: true,
+      services: ['cache', 'web'],
+      running: true,
+      last_job: {
+        job_id: deployedExample.job_id,
+        state: deployedExample.state,
+        ok: deployedExample.ok,
+        finished_at: deployedExample.finished_at,
+        status_url: deployedExample.status_url,
+      },
+    },
+  ],
+}
+
+/** A job while it runs. */
+export const runningExample: Job = {
+  ...queuedExample,
+  state: 'running',
+  steps: deployedExample.steps.slice(0, 2),
+  started_at: deployedExample.started_at,
 }

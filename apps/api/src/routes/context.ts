@@ -4,6 +4,7 @@ import type { TraceFrom } from '@deployer/shared/telemetry'
 import type { createAuthenticate } from '../gates/authenticate.ts'
 import type { HeldAnswers } from '../gates/held-answers.ts'
 import type { InventoryCache } from '../inventory-cache.ts'
+import type { JobFeed } from '../jobs/job-feed.ts'
 import type { JobHub } from '../jobs/job-news.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
 import type { JobStore } from '../jobs/job-store.ts'
@@ -16,6 +17,7 @@ export interface ApiContext {
   queue: JobQueue
   store: JobStore
   hub: JobHub
+  feed: JobFeed
   held: HeldAnswers
   authenticate: ReturnType<typeof createAuthenticate>
   /** Traces the start of a job under the caller's own trace. */

@@ -3,7 +3,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { HonoAdapter } from '@bull-board/hono'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { Hono, type Context } from 'hono'
-import { basicAuth } from 'hono/basic-auth'
+import { auth } from 'hono/utils/basic-auth'
 import { createMiddleware } from 'hono/factory'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Logger } from '@deployer/shared/logger'
@@ -84,20 +84,22 @@ export function createDashboard(
       formAction: ["'none'"],
     },
   })
-  const auth = basicAuth({
-    realm: 'Deployer',
-    async verifyUser(user, password, c: Context<AppEnv>) {
-      const address = c.get('clientAddress')
-      logins.check(address)
-      // Both are compared, whatever the first comparison says.
-      const matches = [isSameSecret(user, login.user), isSameSecret(password, login.password)]
-      if (matches.every(Boolean)) return true
+  const challenge = { 'WWW-Authenticate': 'Basic realm="Deployer"' }
+  const checkLogin = createMiddleware<AppEnv>(async (c, next) => {
+    const given = auth(c.req.raw)
+    if (!given) throw new Problem('login_missing', 'Log in with DASHBOARD_USER and DASHBOARD_PASSWORD.', challenge)
+    const address = c.get('clientAddress')
+    logins.check(address)
+    // Both are compared, whatever the first comparison says.
+    const matches = [isSameSecret(given.username, login.user), isSameSecret(given.password, login.password)]
+    if (!matches.every(Boolean)) {
       await logins.count(address)
-      return false
-    },
+      throw new Problem('login_invalid', 'User or password are not those of DASHBOARD_USER and DASHBOARD_PASSWORD.', challenge)
+    }
+    return next()
   })
   const app = new Hono<AppEnv>()
-  for (const path of [PATH, `${PATH}/*`]) app.use(path, open, headers, auth, onlyRetries, adaptPage)
+  for (const path of [PATH, `${PATH}/*`]) app.use(path, open, headers, checkLogin, onlyRetries, adaptPage)
   app.put(RETRY, retry)
   // Where the page's own links lead; relative, since a proxy may have put a prefix before it.
   app.get(`${PATH}/`, (c) => c.redirect('../dashboard'))

@@ -15,7 +15,7 @@ import { authorize } from './authorize.ts'
 import { findHost, unknownStack } from './find-host.ts'
 import { readJson } from './read-json.ts'
 import { isWorthADeploy } from './hook-event.ts'
-import { waitForEnd } from './wait-for-end.ts'
+import { holdWait, waitForEnd } from './wait-for-end.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
 
 /** The body of a deploy request. Other members are allowed, and ignored: GitHub sends its whole event. */
@@ -79,6 +79,8 @@ export async function startJob(c: Context<AppEnv>, api: ApiContext, { action, st
   }
   const host = await findHost(c, api, action === 'plan' ? 'read' : action, stack, query.host ?? wish.host)
   if (to !== undefined) await mustBeKept(c, api, host, stack, to)
+  // Before anything is accepted: one too many is told so, and may come again.
+  const place = (query.wait ?? api.defaultWait) ? holdWait(c, api) : null
   const caller = c.get('caller').key
   const data: JobData = { stack, host, action, ...(to === undefined ? {} : { to }), source: 'request', caller }
   const job = await api.trace(c.req.header('traceparent'), `${action} request`, { stack, host, caller }, () =>
@@ -89,8 +91,8 @@ export async function startJob(c: Context<AppEnv>, api: ApiContext, { action, st
     { event: 'job_queued', action, stack, host, job_id, coalesced, caller, client: c.get('clientAddress'), request_id: c.get('requestId') },
     'job queued',
   )
-  if (!(query.wait ?? api.defaultWait)) return sendAnswer(c, accepted(job))
-  const ended = waitForEnd(c, api, job, query.timeout)
+  if (!place) return sendAnswer(c, accepted(job))
+  const ended = waitForEnd(api, place, job, query.timeout)
   return holdAnswer(
     c,
     ended.then((now) => (hasEnded(now) ? endedAnswer({ ...now, coalesced }) : accepted({ ...now, coalesced }))),

@@ -1,18 +1,18 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
-import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
-import type { Job } from '@deployer/shared/job'
-import { jobStreamKey } from '@deployer/shared/job-stream'
+import type { ServerResponse } from 'node:http'
 import type { AppEnv } from '../app-env.ts'
-import { OWNER } from '../keys/caller.ts'
-import { hasEnded } from '../jobs/to-job.ts'
+import type { Place } from '../gates/held-answers.ts'
+import { serverSentEvent, type JobFeed } from '../jobs/job-feed.ts'
 import type { ApiContext } from './context.ts'
 import { readJob } from './jobs.ts'
 
-/** Milliseconds without an event after which a comment is sent, so that proxies keep the connection. */
+/** Milliseconds without an event after which a comment is sent, so that proxies keep the connection; looked at every three seconds. */
 const HEARTBEAT = 10_000
-/** Entries of the stream that are read at once, and characters that they should have together: of a reader who does not read, they stay here. */
-const BATCH = 500
-const BATCH_SIZE = 65_536
+/** Milliseconds that a reader has to take what is left of a stream that has ended. */
+const LAST_WORDS = 10_000
+
+const HEADERS = { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }
 
 /** Follows a job live. */
 export function eventRoutes(api: ApiContext) {
@@ -21,89 +21,55 @@ export function eventRoutes(api: ApiContext) {
     api.authenticate((c) => c.req.param('id') ?? ''),
     async (c) => {
       const { job } = await readJob(c, api, 'read')
+      if (c.req.method === 'HEAD') return c.body(null, 200, HEADERS)
       const last = c.req.header('Last-Event-ID') ?? ''
-      const after = /^\d+-\d+$/.test(last) ? last : '0-0'
-      if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' })
-      const caller = c.get('caller')
-      api.held.hold('stream', caller === OWNER ? null : caller.key, c.env.outgoing)
-      c.header('X-Accel-Buffering', 'no')
-      return streamSSE(c, (stream) => follow(api, job, after, caller.expires ?? Infinity, stream))
+      const resumes = /^\d{1,20}-\d{1,20}$/.test(last)
+      const { outgoing } = c.env
+      const place = api.held.hold('stream', c.get('caller'), outgoing)
+      outgoing.writeHead(200, HEADERS)
+      if (!resumes) outgoing.write(serverSentEvent('state', null, JSON.stringify({ state: job.state })))
+      void follow(api.feed, job.job_id, resumes ? last : '0-0', outgoing, place)
+      return RESPONSE_ALREADY_SENT
     },
   )
 }
 
 /**
  * Sends what the worker has written since an entry, and what it writes, until the job has ended. The ids of the events are those of the stream's
- * entries, so that a reader who lost its connection goes on where it was: also one whose stream ended because the API stops, or its key did. Any number of readers share the API's one subscription.
+ * entries, so that a reader who lost its connection goes on where it was: also one whose stream ended because the API stops, or its key did.
+ * It is written to Node's own answer, a piece at a time and only to who reads: of one who does not, nothing stays here but the piece before, which
+ * all who follow the job share.
  */
-async function follow(
-  api: ApiContext,
-  { job_id: jobId, state }: Job,
-  from: string,
-  expires: number,
-  stream: SSEStreamingApi,
-): Promise<void> {
+async function follow(feed: JobFeed, jobId: string, from: string, outgoing: ServerResponse, place: Place): Promise<void> {
   let after = from
-  let wake: (() => void) | undefined
-  let news = true
   let lastSent = Date.now()
-  const send = async (write: () => Promise<unknown>) => {
-    if (!stream.aborted) await write()
+  let rung = false
+  let resume: (() => void) | undefined
+  const ring = () => {
+    rung = true
+    resume?.()
+  }
+  const follower = feed.follow(jobId, ring)
+  place.onLoss = ring
+  outgoing.on('drain', ring)
+  const send = (bytes: Buffer | string) => {
+    outgoing.write(bytes)
     lastSent = Date.now()
   }
-  const pause = (milliseconds: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  const ring = () => {
-    news = true
-    wake?.()
-  }
-  const stop = api.hub.onNews(jobId, ring)
-  stream.onAbort(ring)
-  try {
-    if (after === '0-0') await send(() => stream.writeSSE({ event: 'state', data: JSON.stringify({ state }) }))
-    while (!stream.aborted) {
-      if (api.hub.stopped() || Date.now() >= expires) return
-      news = false
-      // Read before the stream: an end that comes after this look rings again.
-      const ended = await api.store.read(jobId).then(
-        (found) => !found || hasEnded(found.job),
-        () => false,
-      )
-      const sent = await sendEntries(api, jobId, after, stream)
-      if (sent !== after) lastSent = Date.now()
-      after = sent
-      if (ended) break
-      if (!news) await pause(Math.max(Math.min(HEARTBEAT, expires - Date.now()), 0))
-      if (Date.now() - lastSent >= HEARTBEAT) await send(() => stream.write(': still here\n\n'))
+  while (!place.lost) {
+    rung = false
+    if (!outgoing.writableNeedDrain) {
+      const piece = await follower.read(after)
+      if (place.lost) break
+      if (piece.bytes.length > 0) send(piece.bytes)
+      else if (Date.now() - lastSent >= HEARTBEAT) send(': still here\n\n')
+      after = piece.last
+      if (piece.isEnd) break
+      if (piece.bytes.length > 0) continue
     }
-    const found = await api.store.read(jobId)
-    await send(() => stream.writeSSE({ event: 'done', id: after, data: JSON.stringify(found?.job ?? null) }))
-  } finally {
-    stop()
+    if (!rung) await new Promise<void>((resolve) => (resume = resolve))
   }
-}
-
-/** @returns The id of the last entry that was sent. */
-async function sendEntries(api: ApiContext, jobId: string, from: string, stream: SSEStreamingApi): Promise<string> {
-  let after = from
-  let count = 16
-  for (;;) {
-    const entries = await api.redis.xrange(jobStreamKey(jobId), `(${after}`, '+', 'COUNT', count).catch(() => [])
-    let size = 0
-    for (const [id, fields] of entries) {
-      const [, event = 'log', , data = '{}'] = fields
-      if (stream.aborted || api.hub.stopped()) return after
-      await stream.writeSSE({ event, id, data })
-      after = id
-      size += data.length
-    }
-    if (entries.length < count) return after
-    count = Math.max(1, Math.min(BATCH, Math.floor((BATCH_SIZE * count) / Math.max(size, 1))))
-  }
+  follower.leave()
+  outgoing.end()
+  setTimeout(() => outgoing.destroy(), LAST_WORDS).unref()
 }

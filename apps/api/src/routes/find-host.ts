@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { StackName } from '@deployer/shared/names'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
+import type { HostedStack } from '../inventory-cache.ts'
 import type { Action } from '../keys/caller.ts'
 import { Problem, queueUnavailable } from '../problem.ts'
 import { authorize } from './authorize.ts'
@@ -29,13 +30,21 @@ export async function findHost(
   if (!only) {
     // Without Redis it is not known what stacks there are.
     if (api.redis.status !== 'ready') throw queueUnavailable()
-    throw unknownStack()
+    throw hosts.length === 0 ? unknownStack() : wrongHost(api, wanted ?? '', hosts)
   }
   if (more.length > 0) {
     const names = having.map(({ host }) => host)
     throw new Problem('stack_ambiguous', `Several hosts have this stack: ${names.join(', ')}. Pick one with ?host=.`, {}, { hosts: names })
   }
   return only.host
+}
+
+/** Whoever sees the stack may know where it is. */
+function wrongHost(api: ApiContext, wanted: string, having: HostedStack[]): Problem {
+  const names = having.map(({ host }) => host)
+  const isKnown = api.inventory.hosts().some(({ name }) => name === wanted)
+  const what = isKnown ? `The host "${wanted}" does not have this stack` : `There is no host "${wanted}"`
+  return new Problem('stack_not_found', `${what}. It is on: ${names.join(', ')}.`, {}, { hosts: names })
 }
 
 export function unknownStack(): Problem {

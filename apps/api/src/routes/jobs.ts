@@ -1,6 +1,6 @@
 import { Hono, type Context } from 'hono'
 import { z } from 'zod'
-import { JobState, type Job } from '@deployer/shared/job'
+import { JobState } from '@deployer/shared/job'
 import { JobId } from '@deployer/shared/names'
 import { parseQueueName } from '@deployer/shared/queue'
 import { requestCancel } from '@deployer/shared/run-record'
@@ -8,11 +8,12 @@ import { holdAnswer, jsonAnswer } from '../answer.ts'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import type { Action } from '../keys/caller.ts'
+import type { FoundJob } from '../jobs/job-store.ts'
 import { hasEnded } from '../jobs/to-job.ts'
 import { Problem, queueUnavailable } from '../problem.ts'
 import { authorize, authorizeAnywhere } from './authorize.ts'
 import type { ApiContext } from './context.ts'
-import { waitForEnd } from './wait-for-end.ts'
+import { holdWait, waitForEnd } from './wait-for-end.ts'
 import { parseInput, WaitQuery } from './wait-query.ts'
 
 export const ListQuery = z.object({
@@ -49,9 +50,10 @@ export function jobRoutes(api: ApiContext) {
       const query = parseInput(WaitQuery, c.req.query())
       const { job } = await readJob(c, api, 'read')
       if (!query.wait || hasEnded(job)) return c.json(job)
+      const place = holdWait(c, api)
       return holdAnswer(
         c,
-        waitForEnd(c, api, job, query.timeout).then((now) => jsonAnswer(200, now)),
+        waitForEnd(api, place, job, query.timeout).then((now) => jsonAnswer(200, now)),
       )
     })
     .delete(
@@ -76,7 +78,7 @@ export function jobRoutes(api: ApiContext) {
 }
 
 /** The job that the path names, for an action that the caller's key allows on its stack. */
-export async function readJob(c: Context<AppEnv>, api: ApiContext, action: Action): Promise<{ job: Job; round: number }> {
+export async function readJob(c: Context<AppEnv>, api: ApiContext, action: Action): Promise<FoundJob> {
   const id = (c.req.param('id') ?? '').toLowerCase()
   if (api.redis.status !== 'ready') {
     throw queueUnavailable(undefined, 'Redis cannot be reached, so jobs cannot be read: try again.')

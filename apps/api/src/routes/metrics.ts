@@ -6,9 +6,10 @@ import type { DeployMetrics } from '../metrics/deploy-metrics.ts'
 import { Problem } from '../problem.ts'
 
 /** Metrics for whoever has the token: they name every stack. */
-export function metricsRoutes(metrics: DeployMetrics, token: string, open: Limits['open']) {
-  return new Hono<AppEnv>().get('/metrics', open, async (c) => {
+export function metricsRoutes(metrics: DeployMetrics, token: string, limits: Limits) {
+  return new Hono<AppEnv>().get('/metrics', limits.open, async (c) => {
     if (!isSameSecret(bearerToken(c.req.header('Authorization')) ?? '', token)) {
+      await limits.failure(c)
       throw new Problem('token_invalid', 'Send METRICS_TOKEN as "Authorization: Bearer …".', { 'WWW-Authenticate': 'Bearer' })
     }
     return c.body(await metrics.read(), 200, { 'Content-Type': metrics.contentType })
