@@ -42,6 +42,8 @@ export function createInventoryCache(redis: Redis, subscriber: Redis, logger: Lo
   async function load(): Promise<void> {
     if (redis.status !== 'ready') return
     const answers = await redis.pipeline().hgetall(INVENTORY_KEY).zrange(HEARTBEATS_KEY, 0, '-1', 'WITHSCORES').exec()
+    // What could not be read leaves what is known as it is.
+    for (const [error] of answers ?? []) if (error) throw error
     const published = (answers?.[0]?.[1] ?? {}) as Record<string, string>
     hosts = Object.values(published).flatMap((json) => {
       const parsed = Inventory.safeParse(parseJson(json))

@@ -56,7 +56,7 @@ export async function start(
   const inventory = createInventoryCache(redis, subscriber, logger)
   const store = createJobStore(redis)
   const hub = createJobHub(subscriber, store)
-  const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS, telemetry)
+  const queue = createJobQueue(redis, store, settings.JOB_RETENTION_DAYS * 86_400, telemetry)
   const refusals = createRefusalCounter()
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
   const limits = createLimits(redis, settings.RATE_LIMIT_PER_MIN, settings.READ_RATE_LIMIT_PER_MIN)
@@ -95,7 +95,6 @@ export async function start(
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
       trace: telemetry?.traceFrom ?? ((_traceparent, ...span) => untraced(...span)),
-      retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
     },
     createClientAddress(settings.TRUSTED_PROXIES, settings.CLIENT_ADDRESS_HEADER, createWarnOfProxy(redis, logger)),
     limits,

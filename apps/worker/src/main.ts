@@ -16,6 +16,7 @@ import { createSlots } from './queue/slots.ts'
 import { createCaptureStacks } from './queue/capture-stacks.ts'
 import { createRecovery } from './queue/recover.ts'
 import type { JobTools } from './queue/run-job.ts'
+import { startSweep } from './queue/sweep.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
 import { hostPath } from './stacks/find-host-root.ts'
 
@@ -56,7 +57,7 @@ export async function start(
     limits: deployLimits(settings),
     dataDir: settings.DATA_DIR,
     journalStore: (stack) => createFileStore(journalFolder(settings.DATA_DIR, stack)),
-    retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
+    retention: settings.JOB_RETENTION_DAYS * 86_400,
     self: container === null ? null : await describeSelf(container, engine, dockerHost, settings, env),
     stopping: stopping.signal,
     deploying: new Set(),
@@ -74,6 +75,7 @@ export async function start(
   await recovered
   const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, host }, queues.add, captured.add)
   await queues.addForgotten()
+  const stopSweep = startSweep(tools)
   logger.info({ event: 'worker_started', host, stacks_root: root.onHost }, 'worker started')
   return async () => {
     logger.info({ event: 'worker_stopping' }, 'worker stops: nothing new is taken, running deploys are finished')
@@ -81,6 +83,7 @@ export async function start(
     await stopInventory()
     await captured.stop()
     await recovery.stop()
+    stopSweep()
     await queues.stop()
     subscriber.disconnect()
     redis.disconnect()

@@ -57,6 +57,7 @@ export function createJobStore(redis: Redis): JobStore {
     const pipeline = redis.pipeline()
     for (const name of names) pipeline.exists(jobKey(name, jobId))
     const answers = (await pipeline.exec()) ?? []
+    for (const [error] of answers) if (error) throw error
     const at = answers.findIndex(([, exists]) => exists === 1)
     return names[at] ?? null
   }

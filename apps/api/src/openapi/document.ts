@@ -192,11 +192,16 @@ export function openApiDocument() {
       '/jobs/{id}/events': {
         get: {
           operationId: 'followJob',
-          summary: 'A job as server-sent events: `state`, `step`, `log`, `done`',
+          summary: 'A job as server-sent events: `state`, `step`, `log`, `gap`, `done`',
           tags: ['jobs'],
           requestParams: {
             path: jobPath,
-            header: z.object({ 'Last-Event-ID': z.string().optional().meta({ description: 'Goes on after this event.' }) }),
+            header: z.object({
+              'Last-Event-ID': z
+                .string()
+                .optional()
+                .meta({ description: 'Goes on after this event; where what followed it is no longer kept, an event `gap` says so.' }),
+            }),
           },
           responses: {
             '200': { description: 'The events.', content: { 'text/event-stream': { schema: z.string() } } },

@@ -23,6 +23,4 @@ export interface ApiContext {
   /** Seconds. */
   waitTimeout: number
   defaultWait: boolean
-  /** Seconds that a job can be read after its end. */
-  retention: number
 }

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
 import type { Job } from '@deployer/shared/job'
-import { jobStreamKey } from '@deployer/shared/job-stream'
 import type { AppEnv } from '../app-env.ts'
 import { OWNER } from '../keys/caller.ts'
+import { readEntries, type Entries } from '../jobs/read-entries.ts'
 import { hasEnded } from '../jobs/to-job.ts'
 import type { ApiContext } from './context.ts'
 import { readJob } from './jobs.ts'
@@ -13,6 +13,9 @@ const HEARTBEAT = 10_000
 /** Entries of the stream that are read at once, and characters that they should have together: of a reader who does not read, they stay here. */
 const BATCH = 500
 const BATCH_SIZE = 65_536
+
+/** What is read of a Redis that is away. */
+const NOTHING: Entries = { entries: [], missed: null, gone: false }
 
 /** Follows a job live. */
 export function eventRoutes(api: ApiContext) {
@@ -71,11 +74,12 @@ async function follow(
       if (api.hub.stopped() || Date.now() >= expires) return
       news = false
       // Read before the stream: an end that comes after this look rings again.
-      const ended = await api.store.read(jobId).then(
-        (found) => !found || hasEnded(found.job),
-        () => false,
+      const job = await api.store.read(jobId).then(
+        (found) => found?.job ?? null,
+        () => undefined,
       )
-      const sent = await sendEntries(api, jobId, after, stream)
+      const ended = job === null || (job !== undefined && hasEnded(job))
+      const sent = await sendEntries(api, jobId, after, Boolean(ended && job?.started_at), stream)
       if (sent !== after) lastSent = Date.now()
       after = sent
       if (ended) break
@@ -89,12 +93,23 @@ async function follow(
   }
 }
 
-/** @returns The id of the last entry that was sent. */
-async function sendEntries(api: ApiContext, jobId: string, from: string, stream: SSEStreamingApi): Promise<string> {
+/**
+ * Sends what follows an entry. Where what followed it is no longer kept, an event `gap` says so first: `from` is the last entry that the reader has
+ * (`null`: none), `to` the last one that is missing (`null`: the whole log is gone).
+ *
+ * @param mustBe Whether the job has ended and once had a log.
+ * @returns The id of the last entry that was sent.
+ */
+async function sendEntries(api: ApiContext, jobId: string, from: string, mustBe: boolean, stream: SSEStreamingApi): Promise<string> {
   let after = from
   let count = 16
   for (;;) {
-    const entries = await api.redis.xrange(jobStreamKey(jobId), `(${after}`, '+', 'COUNT', count).catch(() => [])
+    const { entries, missed, gone } = await readEntries(api.redis, jobId, after, count).catch(() => NOTHING)
+    if (missed !== null || (gone && mustBe)) {
+      const data = JSON.stringify({ from: after === '0-0' ? null : after, to: missed })
+      if (!stream.aborted) await stream.writeSSE({ event: 'gap', data, ...(missed === null ? {} : { id: missed }) })
+      after = missed ?? after
+    }
     let size = 0
     for (const [id, fields] of entries) {
       const [, event = 'log', , data = '{}'] = fields

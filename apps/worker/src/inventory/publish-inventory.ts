@@ -49,6 +49,8 @@ export async function publishInventory(
   let published = ''
   let publishedAt = 0
   let updating = Promise.resolve()
+  let waiting: Promise<void> | undefined
+  let beating: Promise<void> | undefined
 
   async function update(): Promise<void> {
     const names = await listStacks(root.here)
@@ -62,10 +64,16 @@ export async function publishInventory(
     publishedAt = Date.now()
   }
 
+  /** One update at a time, and at most one that waits for it: with Redis away nothing may pile up. */
   const refresh = () =>
-    (updating = updating.then(update).catch((error: unknown) => {
-      logger.error({ event: 'inventory_failed', err: error }, 'the inventory could not be published')
-    }))
+    (waiting ??= updating = updating
+      .then(() => {
+        waiting = undefined
+        return update()
+      })
+      .catch((error: unknown) => {
+        logger.error({ event: 'inventory_failed', err: error }, 'the inventory could not be published')
+      }))
   async function tellChanges(): Promise<void> {
     for (const name of await listStacks(root.here).catch(() => [])) {
       const running = ownContainers(root, name, containers).filter(isRunning)
@@ -77,7 +85,8 @@ export async function publishInventory(
       lastSeen.set(name, seen)
     }
   }
-  const beat = async () => {
+  const beat = () => (beating ??= beatOnce().finally(() => (beating = undefined)))
+  async function beatOnce(): Promise<void> {
     const now = Date.now()
     await redis.zadd(HEARTBEATS_KEY, now, member)
     await redis.zremrangebyscore(HEARTBEATS_KEY, '-inf', now - 100 * HEARTBEAT_EXPIRY)

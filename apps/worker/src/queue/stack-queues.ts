@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import { encodeJobNews, JOB_CHANNEL } from '@deployer/shared/job-stream'
 import { KEY_PREFIX, parseQueueName, QUEUES_KEY, queueName } from '@deployer/shared/queue'
+import { forgetRecords, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { settleWithin } from '@deployer/shared/settle-within'
 import type { Telemetry } from '@deployer/shared/telemetry'
 import { JobAborted } from './job-aborted.ts'
@@ -106,7 +107,7 @@ export function createStackQueues(tools: JobTools, slots: Slots, telemetry: Tele
 
   async function start(stack: string): Promise<void> {
     const name = queueName(host, stack)
-    const queue = new Queue(name, { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true })
+    const queue = new Queue(name, { connection: redis, ...QUEUE_OPTIONS })
     // A known queue is listed before its first job can be; the limit is set each time, since the dashboard could have changed it.
     await redis.sadd(QUEUES_KEY, name)
     await queue.setGlobalConcurrency(1)
@@ -121,7 +122,11 @@ export function createStackQueues(tools: JobTools, slots: Slots, telemetry: Tele
       options,
     )
     worker.on('lockRenewalFailed', (ids) => ids.forEach((id) => worker.cancelJob(id)))
+    // BullMQ has just let the oldest job go.
+    const forget = () => void forgetRecords(redis, name).catch(() => undefined)
+    worker.on('completed', forget)
     worker.on('failed', (job) => {
+      forget()
       if (job?.id) redis.publish(JOB_CHANNEL, encodeJobNews(job.id, 'end')).catch(() => undefined)
     })
     worker.on('error', (error) => logger.debug({ event: 'queue_error', stack, err: error }, 'queue error'))
