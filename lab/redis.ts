@@ -20,7 +20,8 @@ export interface LabRedis {
   close(): Promise<void>
 }
 
-export async function startRedis(): Promise<LabRedis> {
+/** @param program Its command line, where it is not the machine's own. */
+export async function startRedis([file = '', ...args]: string[] = ['redis-server']): Promise<LabRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'deployer-lab-redis-'))
   const port = String(await freePort())
   let child: Child | undefined
@@ -31,7 +32,7 @@ export async function startRedis(): Promise<LabRedis> {
     pid: () => child?.process.pid ?? 0,
     async start() {
       const persistence = ['--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
-      child = startChild('redis-server', ['--bind', '127.0.0.1', '--port', port, ...persistence], { PATH: process.env['PATH'] })
+      child = startChild(file, [...args, '--bind', '127.0.0.1', '--port', port, ...persistence], { PATH: process.env['PATH'] })
       await until('Redis', async () => (await cli('ping')).trim() === 'PONG')
     },
     async stop(signal = 'SIGTERM') {

@@ -3,6 +3,8 @@ import type { Hono } from 'hono'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { requireRedis } from '@deployer/shared/check-redis'
 import { connectRedis, FAIL_FAST, PATIENT } from '@deployer/shared/connect-redis'
 import { INVENTORY_CHANNEL } from '@deployer/shared/inventory'
 import { JOB_CHANNEL } from '@deployer/shared/job-stream'
@@ -39,7 +41,7 @@ const GOODBYE = 5000
  *
  * @param telemetry `null`: nothing is traced.
  * @returns Stops it: requests that are being held are answered with the job as it is.
- * @throws {SettingsError} when the address cannot be listened on.
+ * @throws {SettingsError} when the address cannot be listened on, or Redis is too old.
  */
 export async function start(
   settings: Settings & { REDIS_URL: string },
@@ -105,10 +107,13 @@ export async function start(
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
   // Who asks at once after a start should find what there is; with Redis away there is nothing to wait for.
   const connected = redis.status === 'ready' ? Promise.resolve() : once(redis, 'ready')
-  await settleWithin(
+  const fit = connected.then(() => requireRedis(redis))
+  fit.catch((error: Error) => logger.error({ event: 'redis_unfit' }, error.message))
+  const greeted = settleWithin(
     HELLO,
     connected.then(() => inventory.refresh()),
   )
+  await Promise.race([Promise.all([fit, greeted]), delay(HELLO)])
   const server = serve({ fetch: app.fetch, hostname: settings.HOST, port: settings.PORT, serverOptions: SERVER_OPTIONS }) as Server
   connections = limitConnections(server, createIsProxy(settings.TRUSTED_PROXIES))
   server.on('clientError', answerClientError)

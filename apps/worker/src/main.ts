@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
+import { requireRedis } from '@deployer/shared/check-redis'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
 import { createLogger } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
@@ -73,6 +74,7 @@ export async function start(
   })
   await subscriber.subscribe(JOB_CHANNEL)
   await recovered
+  await requireRedis(redis)
   const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, host }, queues.add, captured.add)
   await queues.addForgotten()
   const stopSweep = startSweep(tools)

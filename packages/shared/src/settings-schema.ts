@@ -66,7 +66,7 @@ export const Settings = z.object({
     .regex(/^(rediss?:\/\/|unix:)./, 'redis://host:port, rediss://host:port or unix:/path')
     .optional()
     .register(meta, {
-      description: 'Where Redis is: `redis://`, `rediss://` or `unix:`. Unset, `npm start` brings its own.',
+      description: 'Where Redis is, 7.0 or newer, or Valkey: `redis://`, `rediss://` or `unix:`. Unset, `npm start` brings its own.',
       secret: true,
     }),
   DATA_DIR: z.string().min(1, 'a path').default('./data').register(meta, {
