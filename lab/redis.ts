@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startChild, type Child } from './child.ts'
@@ -15,6 +15,8 @@ export interface LabRedis {
   cli(...args: string[]): Promise<string>
   start(): Promise<void>
   stop(signal?: NodeJS.Signals): Promise<void>
+  /** Takes its data away, while it is stopped. */
+  empty(): void
   /** Freezes it: it takes connections and answers nothing. */
   signal(signal: NodeJS.Signals): void
   close(): Promise<void>
@@ -37,6 +39,10 @@ export async function startRedis([file = '', ...args]: string[] = ['redis-server
     },
     async stop(signal = 'SIGTERM') {
       await child?.stop(signal)
+    },
+    empty() {
+      rmSync(folder, { recursive: true })
+      mkdirSync(folder)
     },
     signal(signal) {
       child?.process.kill(signal)

@@ -23,7 +23,7 @@ export interface InventoryCache {
   find(stack: string): Promise<HostedStack[]>
   /** Every host that has ever been heard of, with the milliseconds since then. */
   hosts(): { name: string; online: boolean; heartbeatAge: number; stacks: number }[]
-  /** Whether any worker lives. */
+  /** Whether any worker lives, and its stacks are known. */
   anyWorker(): boolean
   /** Looks again now. */
   refresh(): Promise<void>
@@ -89,7 +89,7 @@ export function createInventoryCache(redis: Redis, subscriber: Redis, logger: Lo
         heartbeatAge: Date.now() - (heartbeats.get(host) ?? 0),
         stacks: stacks.length,
       })),
-    anyWorker: () => [...heartbeats.keys()].some(isOnline),
+    anyWorker: () => hosts.some(({ host }) => isOnline(host)),
     stop: () => clearInterval(timer),
   }
 }

@@ -75,7 +75,11 @@ export async function start(
   await subscriber.subscribe(JOB_CHANNEL)
   await recovered
   await requireRedis(redis)
-  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, host }, queues.add, captured.add)
+  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, host }, queues.add, captured.add, async () => {
+    await requireRedis(redis)
+    await queues.restore()
+    await recovery.look()
+  })
   await queues.addForgotten()
   const stopSweep = startSweep(tools)
   logger.info({ event: 'worker_started', host, stacks_root: root.onHost }, 'worker started')

@@ -35,6 +35,7 @@ const GOODBYE = 1000
  * Tells Redis what stacks this host has and that it lives, until it is stopped.
  *
  * @param onStack Called for each stack that was not there before, before it is published.
+ * @param onLoss Called when Redis has lost what was told, before it is told again.
  * @param onChange Called for each stack whose running containers are others than before, and once for each that has some.
  * @returns Stops it, and takes this worker out of those that live.
  */
@@ -42,6 +43,7 @@ export async function publishInventory(
   { redis, logger, engine, root, host }: { redis: Redis; logger: Logger; engine: Engine; root: StacksRoot; host: string },
   onStack: (stack: string) => Promise<void>,
   onChange: (stack: string) => void,
+  onLoss: () => Promise<void>,
 ): Promise<() => Promise<void>> {
   const member = `${host} ${randomUUID()}`
   let containers: Container[] = []
@@ -88,24 +90,33 @@ export async function publishInventory(
   const beat = () => (beating ??= beatOnce().finally(() => (beating = undefined)))
   async function beatOnce(): Promise<void> {
     const now = Date.now()
+    if (published !== '' && (await redis.hexists(INVENTORY_KEY, host)) === 0) await tellAgain()
     await redis.zadd(HEARTBEATS_KEY, now, member)
     await redis.zremrangebyscore(HEARTBEATS_KEY, '-inf', now - 100 * HEARTBEAT_EXPIRY)
     await writeFile(HEARTBEAT_FILE, '').catch((error: unknown) => {
       logger.warn({ event: 'heartbeat_unwritten', err: error }, 'the file of the health check cannot be written')
     })
   }
+  /** Redis has come back empty. The worker counts as there again with its stacks, not before. */
+  async function tellAgain(): Promise<void> {
+    logger.error({ event: 'redis_lost' }, 'Redis has lost what it held; the inventory is published again')
+    await onLoss()
+    published = ''
+    lastSeen.clear()
+    await refresh().then(tellChanges)
+  }
+  const beatNow = () => void beat().catch(() => undefined)
+  redis.on('ready', beatNow)
   const stopWatching = watchContainers(engine, logger, (list) => {
     containers = list
     void refresh().then(tellChanges)
   })
   await beat()
   await refresh()
-  const timers = [
-    setInterval(() => void refresh(), LOOK_INTERVAL),
-    setInterval(() => void beat().catch(() => undefined), HEARTBEAT_INTERVAL),
-  ]
+  const timers = [setInterval(() => void refresh(), LOOK_INTERVAL), setInterval(beatNow, HEARTBEAT_INTERVAL)]
   return async () => {
     timers.forEach((timer) => clearInterval(timer))
+    redis.off('ready', beatNow)
     await stopWatching()
     await settleWithin(GOODBYE, updating)
     await settleWithin(GOODBYE, redis.multi().zrem(HEARTBEATS_KEY, member).publish(INVENTORY_CHANNEL, host).exec())

@@ -33,6 +33,8 @@ const LOOK = 100
 export interface StackQueues {
   /** Begins to work for a stack; for one that is known already, nothing happens. */
   add(stack: string): Promise<void>
+  /** Makes the queues known to Redis anew, which has lost what it held. */
+  restore(): Promise<void>
   /** Begins to work for stacks whose folders are gone but whose jobs are not: those have to end too. */
   addForgotten(): Promise<void>
   /** Aborts a running job of this process. */
@@ -105,13 +107,17 @@ export function createStackQueues(tools: JobTools, slots: Slots, telemetry: Tele
     }
   }
 
-  async function start(stack: string): Promise<void> {
-    const name = queueName(host, stack)
+  /** A queue is listed before its first job can be; the limit is set each time, since the dashboard could have changed it. */
+  async function register(name: string): Promise<void> {
     const queue = new Queue(name, { connection: redis, ...QUEUE_OPTIONS })
-    // A known queue is listed before its first job can be; the limit is set each time, since the dashboard could have changed it.
     await redis.sadd(QUEUES_KEY, name)
     await queue.setGlobalConcurrency(1)
     await queue.close()
+  }
+
+  async function start(stack: string): Promise<void> {
+    const name = queueName(host, stack)
+    await register(name)
     const worker = new Worker(
       name,
       (job, token, signal) => {
@@ -136,6 +142,9 @@ export function createStackQueues(tools: JobTools, slots: Slots, telemetry: Tele
   return {
     async add(stack) {
       if (!workers.has(stack) && !stopping.aborted) await start(stack)
+    },
+    async restore() {
+      for (const stack of workers.keys()) await register(queueName(host, stack))
     },
     async addForgotten() {
       for (const name of await redis.smembers(QUEUES_KEY)) {
