@@ -98,6 +98,10 @@ describe('the OpenAPI document', () => {
     check('readJob', await client.plain('GET', '/jobs/0199aaaa-0000-7000-8000-000000000000', '0199aaaa-0000-7000-8000-000000000000'))
     check('cancelJob', await client.timed('DELETE', `/jobs/${job.job_id}`))
     check('followJob', await client.plain('GET', `/jobs/${job.job_id}/events`, job.job_id))
+    const [host] = check('listHosts', await client.plain('GET', '/hosts', 'hosts')).body.hosts
+    expect(host).toMatchObject({ online: true, stacks: [stack.name] })
+    check('forgetHost', await client.timed('DELETE', `/hosts/${host.host}`))
+    check('forgetHost', await client.timed('DELETE', '/hosts/nowhere'))
     check('metrics', await client.raw('GET', '/metrics', { Authorization: 'Bearer a-token-for-metrics' }))
     check('metrics', await client.raw('GET', '/metrics'))
     await stack.compose('stop', '-t', '0')

@@ -96,6 +96,7 @@ export async function start(
       authenticate: createAuthenticate(redis, credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
+      retention: settings.JOB_RETENTION_DAYS * 86_400,
       trace: telemetry?.traceFrom ?? ((_traceparent, ...span) => untraced(...span)),
     },
     createClientAddress(settings.TRUSTED_PROXIES, settings.CLIENT_ADDRESS_HEADER, createWarnOfProxy(redis, logger)),
@@ -106,7 +107,7 @@ export async function start(
   // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
   // Who asks at once after a start should find what there is; with Redis away there is nothing to wait for.
-  const connected = redis.status === 'ready' ? Promise.resolve() : once(redis, 'ready')
+  const connected = new Promise<void>((resolve) => (redis.status === 'ready' ? resolve() : redis.once('ready', () => resolve())))
   const fit = connected.then(() => requireRedis(redis))
   fit.catch((error: Error) => logger.error({ event: 'redis_unfit' }, error.message))
   const greeted = settleWithin(

@@ -10,6 +10,9 @@ import { machineClock } from './clock.ts'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, helperEnv, lockSettings } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
+import { claimHost } from './hosts/claim-host.ts'
+import { dataId } from './hosts/data-id.ts'
+import { moveJobs } from './hosts/move-jobs.ts'
 import { createFileStore, journalFolder } from './journal/file-store.ts'
 import { createLockStack } from './lock/stack-lock.ts'
 import type { Engine } from './ports.ts'
@@ -20,6 +23,9 @@ import type { JobTools } from './queue/run-job.ts'
 import { startSweep } from './queue/sweep.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
 import { hostPath } from './stacks/find-host-root.ts'
+
+/** Milliseconds in which every API has heard of a host's new name. */
+const STRAGGLERS = 5000
 
 /**
  * Starts a worker: the part that touches the host.
@@ -75,13 +81,18 @@ export async function start(
   await subscriber.subscribe(JOB_CHANNEL)
   await recovered
   await requireRedis(redis)
-  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, host }, queues.add, captured.add, async () => {
+  const identity = { host, engine: await engineId(impatient), data: dataId(settings.DATA_DIR) }
+  await claimHost(redis, logger, identity)
+  await moveJobs(tools)
+  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, identity }, queues.add, captured.add, async () => {
     await requireRedis(redis)
     await queues.restore()
     await recovery.look()
   })
   await queues.addForgotten()
   const stopSweep = startSweep(tools)
+  // An API that has not heard of a new name yet may put a job under the former one.
+  const stragglers = setTimeout(() => void moveJobs(tools).catch(() => undefined), STRAGGLERS)
   logger.info({ event: 'worker_started', host, stacks_root: root.onHost }, 'worker started')
   return async () => {
     logger.info({ event: 'worker_stopping' }, 'worker stops: nothing new is taken, running deploys are finished')
@@ -90,11 +101,17 @@ export async function start(
     await captured.stop()
     await recovery.stop()
     stopSweep()
+    clearTimeout(stragglers)
     await queues.stop()
     subscriber.disconnect()
     redis.disconnect()
     logger.info({ event: 'worker_stopped' }, 'worker stopped')
   }
+}
+
+/** `null` where the engine has none, or does not answer. */
+async function engineId(engine: Engine): Promise<string | null> {
+  return (await engine.id(machineClock.timeout(10_000)).catch(() => '')) || null
 }
 
 async function describeSelf(

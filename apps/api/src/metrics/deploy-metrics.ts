@@ -118,9 +118,9 @@ export function createDeployMetrics(redis: Redis, inventory: InventoryCache, sto
       for (const [code, times] of refusals.all()) refused.inc({ code }, times)
       for (const metric of [heartbeat, online, stacks]) metric.reset()
       for (const host of inventory.hosts()) {
-        heartbeat.set({ host: host.name }, host.heartbeatAge / 1000)
+        if (Number.isFinite(host.heartbeatAge)) heartbeat.set({ host: host.name }, host.heartbeatAge / 1000)
         online.set({ host: host.name }, host.online ? 1 : 0)
-        stacks.set({ host: host.name }, host.stacks)
+        stacks.set({ host: host.name }, host.stacks.length)
       }
       redisUp.set(0)
       if (redis.status === 'ready') await Promise.all([readCounters(), readQueues(), readRedis()]).catch(() => redisUp.set(0))

@@ -25,6 +25,31 @@ const Stack = z
 export const StackList = z.object({ stacks: z.array(Stack) }).meta({ id: 'StackList' })
 export type StackList = z.infer<typeof StackList>
 
+/** The answer of `GET /hosts`. */
+export const HostList = z
+  .object({
+    hosts: z.array(
+      z
+        .object({
+          host: z.string(),
+          online: z.boolean().meta({ description: 'Whether a worker of the host lives.' }),
+          last_seen: z.iso.datetime().nullable(),
+          stacks: z.array(InventoryStack.shape.name),
+          version: z.string(),
+          engine: z
+            .string()
+            .nullable()
+            .meta({ description: 'The id of its Docker Engine, which is what the host is, whatever it is called.' }),
+          clock_ahead_ms: z.int().meta({ description: "How far its clock is ahead of Redis's." }),
+        })
+        .meta({ id: 'Host' }),
+    ),
+  })
+  .meta({ id: 'HostList' })
+
+/** The answer of `DELETE /hosts/{name}`. */
+export const HostForgotten = z.object({ ok: z.literal(true), host: z.string(), jobs_ended: z.int() }).meta({ id: 'HostForgotten' })
+
 /** The answer of `GET /stacks/{stack}/releases`. */
 export const ReleaseList = z
   .object({ stack: InventoryStack.shape.name, host: z.string(), releases: z.array(ReleaseSummary.meta({ id: 'Release' })) })

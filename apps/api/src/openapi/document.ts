@@ -1,13 +1,24 @@
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi'
 import type { Job } from '@deployer/shared/job'
-import { JobId, StackName } from '@deployer/shared/names'
+import { HostName, JobId, StackName } from '@deployer/shared/names'
 import { PROBLEMS, type ProblemCode } from '../problem.ts'
 import { DeployBody, DeployQuery } from '../routes/deploy.ts'
 import { ListQuery } from '../routes/jobs.ts'
 import { HostQuery, PlanBody, RollbackBody } from '../routes/stacks.ts'
 import { WaitQuery } from '../routes/wait-query.ts'
-import { EndedBadly, Health, JobAnswer, JobList, ProblemDetails, Ready, ReleaseList, StackList } from './answers.ts'
+import {
+  EndedBadly,
+  Health,
+  HostForgotten,
+  HostList,
+  JobAnswer,
+  JobList,
+  ProblemDetails,
+  Ready,
+  ReleaseList,
+  StackList,
+} from './answers.ts'
 import {
   deployedExample,
   deployExample,
@@ -150,6 +161,28 @@ export function openApiDocument() {
           summary: 'Every stack with host, services, running or not, last job',
           tags: ['stacks'],
           responses: { '200': { description: 'The stacks.', content: json(StackList) }, ...problems([...GATES, 'forbidden']) },
+        },
+      },
+      '/hosts': {
+        get: {
+          operationId: 'listHosts',
+          summary: 'Every host: its engine, stacks and release, and whether a worker of it lives',
+          tags: ['stacks'],
+          responses: { '200': { description: 'The hosts.', content: json(HostList) }, ...problems([...GATES, 'forbidden']) },
+        },
+      },
+      '/hosts/{name}': {
+        delete: {
+          operationId: 'forgetHost',
+          summary: 'Forget a host that is away for good',
+          tags: ['stacks'],
+          ...TIMESTAMPED,
+          description: `Its stacks are no longer listed, and its jobs end. Only with the main secret. ${TIMESTAMPED.description}`,
+          requestParams: { path: z.object({ name: HostName }) },
+          responses: {
+            '200': { description: 'It is forgotten.', content: json(HostForgotten) },
+            ...problems([...GATES, 'forbidden', 'host_not_found', 'host_online']),
+          },
         },
       },
       '/jobs': {

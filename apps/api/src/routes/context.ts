@@ -23,4 +23,6 @@ export interface ApiContext {
   /** Seconds. */
   waitTimeout: number
   defaultWait: boolean
+  /** Seconds that a job can be read after its end. */
+  retention: number
 }

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import {
+  CLOCK_TOLERANCE,
+  CLOCKS_KEY,
   HEARTBEAT_EXPIRY,
   HEARTBEAT_INTERVAL,
   HEARTBEATS_KEY,
@@ -15,6 +17,7 @@ import {
 import type { Logger } from '@deployer/shared/logger'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { version } from '@deployer/shared/version'
+import type { HostIdentity } from '../hosts/claim-host.ts'
 import type { Container, Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
@@ -28,6 +31,14 @@ const LOOK_INTERVAL = 1000
 const REPEAT_AFTER = 60_000
 /** Touched at each heartbeat that has reached Redis, for the image's health check. */
 const HEARTBEAT_FILE = join(tmpdir(), 'deployer-worker-alive')
+/** A worker lives, by Redis's clock: one whose own is ahead would take the others for dead. @returns How far this one's is ahead, in milliseconds. */
+const BEAT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] - now)
+return ARGV[4] - now`
 /** Milliseconds that a stop waits for Redis. */
 const GOODBYE = 1000
 
@@ -40,11 +51,12 @@ const GOODBYE = 1000
  * @returns Stops it, and takes this worker out of those that live.
  */
 export async function publishInventory(
-  { redis, logger, engine, root, host }: { redis: Redis; logger: Logger; engine: Engine; root: StacksRoot; host: string },
+  { redis, logger, engine, root, identity }: { redis: Redis; logger: Logger; engine: Engine; root: StacksRoot; identity: HostIdentity },
   onStack: (stack: string) => Promise<void>,
   onChange: (stack: string) => void,
   onLoss: () => Promise<void>,
 ): Promise<() => Promise<void>> {
+  const { host } = identity
   const member = `${host} ${randomUUID()}`
   let containers: Container[] = []
   const lastSeen = new Map<string, string>()
@@ -52,12 +64,17 @@ export async function publishInventory(
   let publishedAt = 0
   let updating = Promise.resolve()
   let waiting: Promise<void> | undefined
+  let clockTold = false
   let beating: Promise<void> | undefined
 
   async function update(): Promise<void> {
     const names = await listStacks(root.here)
     for (const name of names) await onStack(name)
-    const inventory: Inventory = { host, version, stacks: names.map((name) => describe(name, ownContainers(root, name, containers))) }
+    const inventory: Inventory = {
+      ...identity,
+      version,
+      stacks: names.map((name) => describe(name, ownContainers(root, name, containers))),
+    }
     const json = JSON.stringify(inventory)
     if (json === published && Date.now() - publishedAt < REPEAT_AFTER) return
     await redis.multi().hset(INVENTORY_KEY, host, json).publish(INVENTORY_CHANNEL, host).exec()
@@ -89,10 +106,13 @@ export async function publishInventory(
   }
   const beat = () => (beating ??= beatOnce().finally(() => (beating = undefined)))
   async function beatOnce(): Promise<void> {
-    const now = Date.now()
     if (published !== '' && (await redis.hexists(INVENTORY_KEY, host)) === 0) await tellAgain()
-    await redis.zadd(HEARTBEATS_KEY, now, member)
-    await redis.zremrangebyscore(HEARTBEATS_KEY, '-inf', now - 100 * HEARTBEAT_EXPIRY)
+    const args = [member, 100 * HEARTBEAT_EXPIRY, host, Date.now()]
+    const ahead = (await redis.eval(BEAT, 2, HEARTBEATS_KEY, CLOCKS_KEY, ...args)) as number
+    if (Math.abs(ahead) > CLOCK_TOLERANCE && !clockTold) {
+      clockTold = true
+      logger.warn({ event: 'clock_differs', ahead_ms: ahead }, "this host's clock differs from Redis's: times in its jobs do too")
+    }
     await writeFile(HEARTBEAT_FILE, '').catch((error: unknown) => {
       logger.warn({ event: 'heartbeat_unwritten', err: error }, 'the file of the health check cannot be written')
     })

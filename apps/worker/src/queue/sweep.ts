@@ -1,4 +1,5 @@
 import { Queue } from 'bullmq'
+import { INVENTORY_KEY } from '@deployer/shared/inventory'
 import { parseQueueName, QUEUES_KEY } from '@deployer/shared/queue'
 import { forgetRecords, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import type { JobTools } from './run-job.ts'
@@ -14,7 +15,9 @@ const INTERVAL = 3_600_000
 export function startSweep({ redis, host, retention, logger }: Pick<JobTools, 'redis' | 'host' | 'retention' | 'logger'>): () => void {
   async function sweep(): Promise<void> {
     for (const name of await redis.smembers(QUEUES_KEY)) {
-      if (parseQueueName(name)?.host !== host) continue
+      const of = parseQueueName(name)?.host
+      // Those of a name that is nobody's any more are let go by whoever comes by.
+      if (of === undefined || (of !== host && (await redis.hexists(INVENTORY_KEY, of)) === 1)) continue
       const queue = new Queue(name, { connection: redis, ...QUEUE_OPTIONS })
       try {
         for (const type of ['completed', 'failed'] as const) await queue.clean(retention * 1000, 0, type)
