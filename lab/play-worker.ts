@@ -25,7 +25,7 @@ export function playWorker(url: string, host: string, stack: string, end: (data:
     queueName(host, stack),
     async ({ id: jobId = '', data: unparsed, attemptsMade }) => {
       const data = JobData.parse(unparsed)
-      const { fence, expect } = await beginRun(connection, jobId, data, attemptsMade, RETENTION)
+      const { fence, expect } = await beginRun(connection, jobId, data, attemptsMade)
       taken.push({ job_id: jobId, expect, ...data })
       const report: RunReport = { ...success(), expect, ...end(data) }
       await saveReport(connection, fence, data, report, RETENTION)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startChild, type Child } from './child.ts'
@@ -15,12 +15,15 @@ export interface LabRedis {
   cli(...args: string[]): Promise<string>
   start(): Promise<void>
   stop(signal?: NodeJS.Signals): Promise<void>
+  /** Takes its data away, while it is stopped. */
+  empty(): void
   /** Freezes it: it takes connections and answers nothing. */
   signal(signal: NodeJS.Signals): void
   close(): Promise<void>
 }
 
-export async function startRedis(): Promise<LabRedis> {
+/** @param program Its command line, where it is not the machine's own. */
+export async function startRedis([file = '', ...args]: string[] = ['redis-server']): Promise<LabRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'deployer-lab-redis-'))
   const port = String(await freePort())
   let child: Child | undefined
@@ -31,11 +34,15 @@ export async function startRedis(): Promise<LabRedis> {
     pid: () => child?.process.pid ?? 0,
     async start() {
       const persistence = ['--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
-      child = startChild('redis-server', ['--bind', '127.0.0.1', '--port', port, ...persistence], { PATH: process.env['PATH'] })
+      child = startChild(file, [...args, '--bind', '127.0.0.1', '--port', port, ...persistence], { PATH: process.env['PATH'] })
       await until('Redis', async () => (await cli('ping')).trim() === 'PONG')
     },
     async stop(signal = 'SIGTERM') {
       await child?.stop(signal)
+    },
+    empty() {
+      rmSync(folder, { recursive: true })
+      mkdirSync(folder)
     },
     signal(signal) {
       child?.process.kill(signal)

@@ -1,5 +1,6 @@
 import { afterAll, inject } from 'vitest'
 import { engineAt } from '../lab/engine.ts'
+import { startOtherEngine, type OtherEngine } from '../lab/other-engine.ts'
 import { startRedis, type LabRedis } from '../lab/redis.ts'
 import { createWorld, type World } from '../lab/world.ts'
 
@@ -20,4 +21,11 @@ export async function useRedis(): Promise<LabRedis> {
   const redis = await startRedis()
   afterAll(() => redis.close())
   return redis
+}
+
+/** Another engine for one test file, as another host would have it. */
+export async function useOtherEngine(): Promise<OtherEngine> {
+  const other = await startOtherEngine(engine)
+  afterAll(() => other.stop())
+  return other
 }

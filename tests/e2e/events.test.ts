@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hmac } from '../../lab/client.ts'
+import { readEvents } from '../../lab/read-events.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
@@ -9,31 +9,7 @@ const world = useWorld()
 const image = `${registry}/events:latest`
 const { client } = await world.start('all')
 
-interface Event {
-  event: string
-  id: string
-  data: any
-}
-
-/** Reads a job's events until the connection ends, or so many have come. */
-async function events(id: string, headers: Record<string, string> = {}, most = Infinity): Promise<Event[]> {
-  const response = await fetch(`${client.url}/jobs/${id}/events`, { headers: { 'X-Signature': hmac(world.secret, id), ...headers } })
-  expect(response.status).toBe(200)
-  expect(response.headers.get('content-type')).toContain('text/event-stream')
-  const list: Event[] = []
-  let rest = ''
-  const decoder = new TextDecoder()
-  for await (const chunk of response.body ?? []) {
-    const blocks = (rest + decoder.decode(chunk, { stream: true })).split('\n\n')
-    rest = blocks.pop() ?? ''
-    for (const block of blocks) {
-      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? ''
-      if (!block.startsWith(':')) list.push({ event: field('event'), id: field('id'), data: JSON.parse(field('data')) })
-      if (list.length >= most) return list
-    }
-  }
-  return list
-}
+const events = (id: string, headers?: Record<string, string>, most?: number) => readEvents(client, world.secret, id, headers, most)
 
 describe('the events of a job', () => {
   it('come live to any number of readers, and go on where a reader left off', async () => {

@@ -8,7 +8,7 @@ import { freePort } from '../../lab/free-port.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
-import { engine, registry, useWorld } from '../support.ts'
+import { engine, registry, useOtherEngine, useWorld } from '../support.ts'
 
 // Redis over TLS with a password, as between hosts; the certificate is made by the commands of docs/recipes.md.
 const folder = mkdtempSync(join(tmpdir(), 'deployer-tls-'))
@@ -35,9 +35,10 @@ const nas = await one.addStack('media', webFile(image))
 const vps = await two.addStack('media', webFile(image))
 await Promise.all([nas.compose('up', '-d'), vps.compose('up', '-d')])
 const names = { nas: one.settings['WORKER_NAME'] ?? '', vps: two.settings['WORKER_NAME'] ?? '' }
+const other = await useOtherEngine()
 const { client } = await one.start('api', settings)
 await one.start('worker', settings)
-const second = await two.start('worker', settings)
+const second = await two.start('worker', { ...settings, DOCKER_HOST: other.dockerHost })
 const stacks = async () => (await client.plain('GET', '/stacks', 'stacks')).body.stacks as any[]
 const read = async (id: string) => (await client.plain('GET', `/jobs/${id}`, id)).body
 
@@ -87,7 +88,7 @@ describe('two hosts on one Redis over TLS', () => {
     const here = await client.plain('POST', `/deploy/${nas.name}?wait=1`, nas.name)
     expect(here.body).toMatchObject({ ok: true, host: names.nas })
     expect((await read(waiting.body.job_id)).state).toBe('queued')
-    await two.start('worker', settings)
+    await two.start('worker', { ...settings, DOCKER_HOST: other.dockerHost })
     await until('the job to be done', async () => (await read(waiting.body.job_id)).ok)
     await untilPage(vps, 'v2')
     expect((await stacks()).every(({ online }) => online)).toBe(true)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { startCollector } from '../../lab/collector.ts'
@@ -67,6 +67,46 @@ describe('metrics', () => {
     expect(text).not.toContain(world.secret)
   })
 
+  it('are there from zero for every known stack, so that the first failure of its life fires the alerts', async () => {
+    const web = `${registry}/metrics-first:latest`
+    await publishImage(engine, web, 'v1')
+    const healthy =
+      '    volumes: ["./www:/www:ro"]\n    healthcheck: {test: ["CMD", "busybox", "test", "-e", "/www/index.html"], interval: 1s, retries: 2}\n'
+    const first = await world.addStack('first', webFile(web, healthy), { 'www/index.html': 'v1' })
+    await first.compose('up', '-d')
+    const of = `stack="${first.name}",host="${host}"`
+    const before = await until('the series of the new stack', async () => {
+      const text = await scrape()
+      return text.includes(`deployer_queue_jobs{${of}`) ? text : null
+    })
+    for (const action of ['deploy', 'rollback']) {
+      for (const outcome of ['succeeded', 'failed', 'rolled_back', 'rollback_failed', 'canceled', 'not_running', 'disk_full'])
+        expect(before).toContain(`deployer_deploys_total{${of},action="${action}",outcome="${outcome}"} 0\n`)
+    }
+    expect(before).toContain('deployer_requests_refused_total{code="signature_expired"} 0\n')
+    await publishImage(engine, web, 'v2')
+    // Neither version is healthy without it, and it does not go back.
+    rmSync(join(first.dir, 'www/index.html'))
+    expect((await deployAndWait(client, first.name)).body.code).toBe('rollback_failed')
+    const after = await scrape()
+    const [summary, said] = ['A deploy of', 'deployer jobs --stack'].map((text) => `${text} ${first.name}`)
+    await testRules(before, after, [
+      {
+        alertname: 'DeployerDeployFailed',
+        exp_labels: { severity: 'warning', stack: first.name, host },
+        exp_annotations: { summary: `${summary} on ${host} failed.`, description: `${said} tells which, deployer job <id> why.` },
+      },
+      {
+        alertname: 'DeployerRollbackFailed',
+        exp_labels: { severity: 'critical', stack: first.name, host },
+        exp_annotations: {
+          summary: `A rollback of ${first.name} on ${host} failed: the stack needs you.`,
+          description: `${said} tells which job; its tail says why.`,
+        },
+      },
+    ])
+  })
+
   it("pass promtool's check, as do the alert rules and their tests", async () => {
     const checked = execFileSync('promtool', ['check', 'metrics'], {
       input: await scrape(),
@@ -93,6 +133,26 @@ describe('metrics', () => {
     expect([...used].filter((name) => !there.has(name))).toEqual([])
   })
 })
+
+/** Holds the alert rules to what was really scraped: five minutes the one text, then the other. Nothing else may fire. */
+async function testRules(before: string, after: string, alerts: { alertname: string; exp_labels: object; exp_annotations: object }[]) {
+  const samples = (text: string) =>
+    new Map(
+      text
+        .split('\n')
+        .flatMap((line) => (/^deployer_(deploys|rollbacks)_total\{/.test(line) ? [line.split(/ (?=\S+$)/) as [string, string]] : [])),
+    )
+  const [was, is] = [samples(before), samples(after)]
+  const input_series = [...is].map(([series, value]) => ({
+    series,
+    values: `${was.has(series) ? `${was.get(series)}x5` : '_x5'} ${value}x5`,
+  }))
+  const alert_rule_test = alerts.map(({ alertname, ...expected }) => ({ eval_time: '8m', alertname, exp_alerts: [expected] }))
+  const file = join(world.root, '.first-failure.json')
+  const tests = [{ interval: '1m', input_series, alert_rule_test }]
+  writeFileSync(file, JSON.stringify({ rule_files: [join(monitoring, 'alerts.yml')], evaluation_interval: '1m', tests }))
+  await command('promtool', ['test', 'rules', file])
+}
 
 describe('traces', () => {
   it("are one from the caller's own over the queue to compose", async () => {

@@ -145,6 +145,10 @@ describe('the OpenAPI document', () => {
       const event = { event: field('event'), data: JSON.parse(field('data') ?? ''), ...(field('id') ? { id: field('id') } : {}) }
       expect(validate(event), `${ajv.errorsText(validate.errors)} in ${block}`).toBe(true)
     }
+    const [host] = check('listHosts', await client.plain('GET', '/hosts', 'hosts')).body.hosts
+    expect(host).toMatchObject({ online: true, stacks: [stack.name] })
+    check('forgetHost', await client.timed('DELETE', `/hosts/${host.host}`))
+    check('forgetHost', await client.timed('DELETE', '/hosts/nowhere'))
     check('metrics', await client.raw('GET', '/metrics', { Authorization: 'Bearer a-token-for-metrics' }))
     check('metrics', await client.raw('GET', '/metrics'))
     await stack.compose('stop', '-t', '0')

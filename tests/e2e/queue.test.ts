@@ -5,7 +5,7 @@ import { watchCompose } from '../../lab/compose-watch.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
-import { engine, registry, useRedis, useWorld } from '../support.ts'
+import { engine, registry, useOtherEngine, useRedis, useWorld } from '../support.ts'
 
 const world = useWorld()
 const redis = await useRedis()
@@ -14,6 +14,7 @@ await publishImage(engine, image, 'v1')
 const stacks = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => world.addStack(name, webFile(image))))
 await Promise.all(stacks.map((stack) => stack.compose('up', '-d')))
 const settings = { REDIS_URL: redis.url }
+const engines = [await useOtherEngine(), await useOtherEngine()] as const
 await Promise.all([world.start('worker', settings), world.start('worker', settings)])
 const api = await world.start('api', settings)
 const { client } = api
@@ -92,7 +93,7 @@ describe('two workers of one host', () => {
   it('finish the running deploy when they are told to stop', async () => {
     const stack = await world.addStack('graceful', webFile(image))
     await stack.compose('up', '-d')
-    const other = { REDIS_URL: redis.url, WORKER_NAME: `${world.settings['WORKER_NAME']}-graceful` }
+    const other = { REDIS_URL: redis.url, DOCKER_HOST: engines[0].dockerHost, WORKER_NAME: `${world.settings['WORKER_NAME']}-graceful` }
     const worker = await world.start('worker', other)
     await publishImage(engine, image, 'v2')
     const path = `/deploy/${stack.name}?host=${other.WORKER_NAME}`
@@ -112,7 +113,7 @@ describe('several hosts with the same stack', () => {
     const [stack] = stacks
     if (!stack) throw new Error('no stack')
     const other = `${world.settings['WORKER_NAME']}-other`
-    const worker = await world.start('worker', { REDIS_URL: redis.url, WORKER_NAME: other })
+    const worker = await world.start('worker', { REDIS_URL: redis.url, DOCKER_HOST: engines[1].dockerHost, WORKER_NAME: other })
     const ambiguous = await until('two hosts', async () => {
       const answer = await client.plain('POST', `/deploy/${stack.name}`, stack.name)
       return answer.status === 409 ? answer.body : null
@@ -127,7 +128,7 @@ describe('several hosts with the same stack', () => {
     expect(listed.online).toBe(false)
     const accepted = await client.plain('POST', `/deploy?wait=0`, '', { stack: stack.name, host: other })
     expect(accepted).toMatchObject({ status: 202, body: { host: other, state: 'queued' } })
-    await world.start('worker', { REDIS_URL: redis.url, WORKER_NAME: other })
+    await world.start('worker', { REDIS_URL: redis.url, DOCKER_HOST: engines[1].dockerHost, WORKER_NAME: other })
     const ended = await client.plain('GET', `/jobs/${accepted.body.job_id}?wait=1&timeout=60`, accepted.body.job_id)
     expect(ended.body).toMatchObject({ state: 'succeeded', host: other })
   })

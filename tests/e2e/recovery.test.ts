@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { composeProcesses, watchCompose } from '../../lab/compose-watch.ts'
+import { startOtherEngine, type OtherEngine } from '../../lab/other-engine.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import type { Service } from '../../lab/service.ts'
 import { startSilentServer } from '../../lab/silent-server.ts'
@@ -9,15 +10,19 @@ import { until } from '../../lab/until.ts'
 import { untilPage, webFile, type LabStack } from '../../lab/world.ts'
 import { engine, registry, useRedis, useWorld } from '../support.ts'
 
+const engines: OtherEngine[] = []
+afterAll(() => Promise.all(engines.map((one) => one.stop())))
 const world = useWorld()
 const redis = await useRedis()
 const image = (name: string) => `${registry}/recovery-${name}:latest`
 const api = await world.start('api', { REDIS_URL: redis.url })
 const { client } = api
 
-/** Each test has a host of its own, so that its workers can be killed without a thought for the others, which run beside it. */
-function hostOf(name: string) {
-  const settings = { REDIS_URL: redis.url, WORKER_NAME: `${world.settings['WORKER_NAME']}-${name}` }
+/** Each test has a host of its own, which is an engine of its own, so that its workers can be killed without a thought for the others, which run beside it. */
+async function hostOf(name: string) {
+  const other = await startOtherEngine(engine)
+  engines.push(other)
+  const settings = { REDIS_URL: redis.url, DOCKER_HOST: other.dockerHost, WORKER_NAME: `${world.settings['WORKER_NAME']}-${name}` }
   return {
     settings,
     start: () => world.start('worker', settings),
@@ -61,7 +66,7 @@ describe.concurrent('a worker that is killed', () => {
     const stack = await world.addStack('kill-up', slow('up'))
     await stack.compose('up', '-d')
     await publishImage(engine, image('up'), 'v2')
-    const host = hostOf('up')
+    const host = await hostOf('up')
     const worker = await host.start()
     const id = await accepted(host.path(stack), stack)
     await stepRuns(id, 'up')
@@ -84,7 +89,7 @@ describe.concurrent('a worker that is killed', () => {
     const stack = await world.addStack('kill-half', slow('half'))
     await stack.compose('up', '-d')
     await publishImage(engine, image('half'), 'v2')
-    const host = hostOf('half')
+    const host = await hostOf('half')
     const worker = await host.start()
     const id = await accepted(host.path(stack), stack)
     await stepRuns(id, 'up')
@@ -106,7 +111,7 @@ describe.concurrent('a worker that is killed', () => {
     await publishImage(engine, image('pull'), 'v1')
     await stack.compose('up', '-d')
     stack.write('compose.yaml', webFile(`${silent.address}/hangs:latest`)(1))
-    const host = hostOf('pull')
+    const host = await hostOf('pull')
     const worker = await host.start()
     const id = await accepted(host.path(stack), stack)
     await stepRuns(id, 'pull')
@@ -131,7 +136,7 @@ describe.concurrent('a worker that is killed', () => {
     await publishImage(engine, image('gone'), 'v1')
     await stack.compose('up', '-d')
     stack.write('compose.yaml', webFile(`${silent.address}/hangs:latest`)(1))
-    const host = hostOf('gone')
+    const host = await hostOf('gone')
     const worker = await host.start()
     const running = await accepted(host.path(stack), stack)
     await stepRuns(running, 'pull')
@@ -154,7 +159,7 @@ describe.concurrent('a worker that is killed', () => {
     await engine.docker('pull', '-q', image('thrice'))
     await engine.docker('tag', image('thrice'), `${silent.address}/hangs:latest`)
     await stack.compose('up', '-d')
-    const host = hostOf('thrice')
+    const host = await hostOf('thrice')
     let worker = await host.start()
     const id = await accepted(host.path(stack), stack)
     for (let attempt = 1; attempt <= 3; attempt++) {
@@ -174,7 +179,7 @@ describe.concurrent('a worker that is frozen', () => {
     const stack = await world.addStack('frozen', slow('frozen'))
     await stack.compose('up', '-d')
     await publishImage(engine, image('frozen'), 'v2')
-    const host = hostOf('frozen')
+    const host = await hostOf('frozen')
     const first = await host.start()
     const id = await accepted(host.path(stack), stack)
     await stepRuns(id, 'up')
@@ -199,7 +204,7 @@ describe.concurrent('a step that hangs', () => {
     await publishImage(engine, image('hangs'), 'v1')
     await stack.compose('up', '-d')
     stack.write('compose.yaml', webFile(`${silent.address}/hangs:latest`)(1))
-    const host = hostOf('hangs')
+    const host = await hostOf('hangs')
     await world.start('worker', { ...host.settings, PULL_TIMEOUT: '2' })
     const job = await ended(await accepted(host.path(stack), stack))
     expect(job).toMatchObject({ state: 'failed', code: 'step_failed' })
@@ -215,7 +220,7 @@ describe.concurrent('a step that hangs', () => {
     await publishImage(engine, image('canceled'), 'v1')
     await stack.compose('up', '-d')
     stack.write('compose.yaml', webFile(`${silent.address}/hangs:latest`)(1))
-    const host = hostOf('canceled')
+    const host = await hostOf('canceled')
     await host.start()
     const id = await accepted(host.path(stack), stack)
     await stepRuns(id, 'pull')
@@ -235,7 +240,7 @@ describe.concurrent('a step that hangs', () => {
     const stack = await world.addStack('late', slow('late'))
     await stack.compose('up', '-d')
     await publishImage(engine, image('late'), 'v2')
-    const host = hostOf('late')
+    const host = await hostOf('late')
     await host.start()
     const id = await accepted(host.path(stack), stack)
     await stepRuns(id, 'up')

@@ -309,6 +309,7 @@ export class ModelEngine {
           throw new Error('no registry answers')
         }),
       dataRoot: (signal) => asked(signal, () => '/var/lib/docker'),
+      id: (signal) => asked(signal, () => 'model'),
       ping: (signal) => asked(signal, () => undefined),
       watch: (project, signal, onEvent) =>
         new Promise((resolve, reject) => {

@@ -16,6 +16,7 @@ import { deployRoutes } from './routes/deploy.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
+import { hostRoutes } from './routes/hosts.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { stackRoutes } from './routes/stacks.ts'
 
@@ -44,6 +45,7 @@ export function createApp(
   app.route('/', jobRoutes(api))
   app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
+  app.route('/', hostRoutes(api))
   app.notFound(async (c) => {
     await limits.stranger(c)
     const methods = allowedMethods(app, c.req.path)

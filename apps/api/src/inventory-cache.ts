@@ -1,12 +1,6 @@
 import type { Redis } from 'ioredis'
-import {
-  HEARTBEAT_EXPIRY,
-  HEARTBEATS_KEY,
-  INVENTORY_CHANNEL,
-  INVENTORY_KEY,
-  Inventory,
-  type InventoryStack,
-} from '@deployer/shared/inventory'
+import { type KnownHost, readHosts } from '@deployer/shared/hosts'
+import { CLOCK_TOLERANCE, HEARTBEAT_EXPIRY, INVENTORY_CHANNEL, type InventoryStack } from '@deployer/shared/inventory'
 import type { Logger } from '@deployer/shared/logger'
 
 /** A stack, on the host that has it. */
@@ -22,8 +16,8 @@ export interface InventoryCache {
   /** The hosts that have a stack; asks Redis again before it says none. */
   find(stack: string): Promise<HostedStack[]>
   /** Every host that has ever been heard of, with the milliseconds since then. */
-  hosts(): { name: string; online: boolean; heartbeatAge: number; stacks: number }[]
-  /** Whether any worker lives. */
+  hosts(): { name: string; online: boolean; heartbeatAge: number; stacks: string[]; version: string; engine: string | null }[]
+  /** Whether any worker lives, and its stacks are known. */
   anyWorker(): boolean
   /** Looks again now. */
   refresh(): Promise<void>
@@ -35,24 +29,21 @@ const REFRESH_INTERVAL = 2000
 
 /** @param subscriber A connection that is subscribed to announcements. */
 export function createInventoryCache(redis: Redis, subscriber: Redis, logger: Logger): InventoryCache {
-  let hosts: Inventory[] = []
-  let heartbeats = new Map<string, number>()
+  let hosts: KnownHost[] = []
+  /** When they were read, by this process's monotonic clock. */
+  let readAt = 0
   let refreshing: Promise<void> | undefined
+  let clockTold = false
 
   async function load(): Promise<void> {
     if (redis.status !== 'ready') return
-    const answers = await redis.pipeline().hgetall(INVENTORY_KEY).zrange(HEARTBEATS_KEY, 0, '-1', 'WITHSCORES').exec()
-    const published = (answers?.[0]?.[1] ?? {}) as Record<string, string>
-    hosts = Object.values(published).flatMap((json) => {
-      const parsed = Inventory.safeParse(parseJson(json))
-      return parsed.success ? [parsed.data] : []
-    })
-    const beats = (answers?.[1]?.[1] ?? []) as string[]
-    heartbeats = new Map()
-    for (let at = 0; at < beats.length; at += 2) {
-      const host = (beats[at] ?? '').split(' ')[0] ?? ''
-      heartbeats.set(host, Math.max(heartbeats.get(host) ?? 0, Number(beats[at + 1])))
-    }
+    const read = await readHosts(redis)
+    hosts = read.hosts
+    readAt = performance.now()
+    const ahead = Date.now() - read.now
+    if (Math.abs(ahead) <= CLOCK_TOLERANCE || clockTold) return
+    clockTold = true
+    logger.warn({ event: 'clock_differs', ahead_ms: ahead }, "this API's clock differs from Redis's: signatures are judged by it")
   }
 
   function refresh(): Promise<void> {
@@ -62,8 +53,9 @@ export function createInventoryCache(redis: Redis, subscriber: Redis, logger: Lo
     return refreshing
   }
 
-  const isOnline = (host: string) => Date.now() - (heartbeats.get(host) ?? 0) < HEARTBEAT_EXPIRY
-  const stacks = () => hosts.flatMap(({ host, stacks }) => stacks.map((stack) => ({ ...stack, host, online: isOnline(host) })))
+  const ageOf = ({ heartbeatAge }: KnownHost) => (heartbeatAge === null ? Infinity : heartbeatAge + performance.now() - readAt)
+  const isOnline = (host: KnownHost) => ageOf(host) < HEARTBEAT_EXPIRY
+  const stacks = () => hosts.flatMap((host) => host.stacks.map((stack) => ({ ...stack, host: host.host, online: isOnline(host) })))
   subscriber.on('message', (channel: string) => {
     if (channel === INVENTORY_CHANNEL) void refresh()
   })
@@ -81,21 +73,15 @@ export function createInventoryCache(redis: Redis, subscriber: Redis, logger: Lo
       return stacks().filter((stack) => stack.name === name)
     },
     hosts: () =>
-      hosts.map(({ host, stacks }) => ({
-        name: host,
+      hosts.map((host) => ({
+        name: host.host,
         online: isOnline(host),
-        heartbeatAge: Date.now() - (heartbeats.get(host) ?? 0),
-        stacks: stacks.length,
+        heartbeatAge: ageOf(host),
+        stacks: host.stacks.map(({ name }) => name),
+        version: host.version,
+        engine: host.engine,
       })),
-    anyWorker: () => [...heartbeats.keys()].some(isOnline),
+    anyWorker: () => hosts.some(isOnline),
     stop: () => clearInterval(timer),
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
   }
 }

@@ -3,6 +3,8 @@ import type { Hono } from 'hono'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { requireRedis } from '@deployer/shared/check-redis'
 import { connectRedis, FAIL_FAST, PATIENT } from '@deployer/shared/connect-redis'
 import { INVENTORY_CHANNEL } from '@deployer/shared/inventory'
 import { JOB_CHANNEL } from '@deployer/shared/job-stream'
@@ -41,7 +43,7 @@ const GOODBYE = 5000
  *
  * @param telemetry `null`: nothing is traced.
  * @returns Stops it: requests that are being held are answered with the job as it is.
- * @throws {SettingsError} when the address cannot be listened on.
+ * @throws {SettingsError} when the address cannot be listened on, or Redis is too old.
  */
 export async function start(
   settings: Settings & { REDIS_URL: string },
@@ -62,7 +64,7 @@ export async function start(
   const store = createJobStore(redis)
   const hub = createJobHub(subscriber, store)
   const held = createHeldAnswers(mostConnections())
-  const queue = createJobQueue(redis, queueRedis, store, settings.JOB_RETENTION_DAYS, telemetry)
+  const queue = createJobQueue(redis, queueRedis, store, settings.JOB_RETENTION_DAYS * 86_400, telemetry)
   const refusals = createRefusalCounter()
   const refusalLog = createRefusalLog(logger)
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
@@ -102,8 +104,8 @@ export async function start(
       authenticate: createAuthenticate(redis, credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
+      retention: settings.JOB_RETENTION_DAYS * 86_400,
       trace: telemetry?.traceFrom ?? ((_traceparent, ...span) => untraced(...span)),
-      retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
     },
     createClientAddress(settings.TRUSTED_PROXIES, settings.CLIENT_ADDRESS_HEADER, createWarnOfProxy(redis, logger)),
     limits,
@@ -114,11 +116,14 @@ export async function start(
   // Rejected while Redis is away; ioredis subscribes again by itself when it is back.
   subscriber.subscribe(JOB_CHANNEL, INVENTORY_CHANNEL).catch(() => undefined)
   // Who asks at once after a start should find what there is; with Redis away there is nothing to wait for.
-  const connected = redis.status === 'ready' ? Promise.resolve() : once(redis, 'ready')
-  await settleWithin(
+  const connected = new Promise<void>((resolve) => (redis.status === 'ready' ? resolve() : redis.once('ready', () => resolve())))
+  const fit = connected.then(() => requireRedis(redis))
+  fit.catch((error: Error) => logger.error({ event: 'redis_unfit' }, error.message))
+  const greeted = settleWithin(
     HELLO,
     connected.then(() => inventory.refresh()),
   )
+  await Promise.race([Promise.all([fit, greeted]), delay(HELLO)])
   const server = serve({ fetch: app.fetch, hostname: settings.HOST, port: settings.PORT, serverOptions: SERVER_OPTIONS }) as Server
   connections = limitConnections(server, createIsProxy(settings.TRUSTED_PROXIES))
   server.on('clientError', answerClientError)

@@ -10,6 +10,8 @@ export interface JobListener {
   stepBegins?(name: StepName): void
   stepEnds?(step: { name: StepName; ok: boolean; duration_ms: number; tail: string }): void
   log?(step: StepName, line: string): void
+  /** A part of the log is no longer kept. */
+  gap?(): void
 }
 
 /** Milliseconds before a lost connection is made again. */
@@ -47,6 +49,7 @@ export async function followJob(api: ApiClient, jobId: string, listener: JobList
 
 function tell(listener: JobListener, event: string, fields: Record<string, never>): void {
   if (event === 'state') listener.state?.(fields['state'] as unknown as string)
+  if (event === 'gap') listener.gap?.()
   if (event === 'log') listener.log?.(fields['step'] as unknown as StepName, fields['line'] as unknown as string)
   if (event !== 'step') return
   if (fields['state'] === 'running') listener.stepBegins?.(fields['name'] as unknown as StepName)

@@ -6,6 +6,7 @@ import { printable } from '@deployer/shared/printable'
 import { version } from '@deployer/shared/version'
 import { createApiClient } from './api-client.ts'
 import { showFindings, type Doctor } from './commands/doctor.ts'
+import { forgetHost, listHosts } from './commands/hosts.ts'
 import { cancelJob, listJobs, listStacks, showJob, showLogs } from './commands/read.ts'
 import { showPlan } from './commands/plan.ts'
 import { listReleases } from './commands/releases.ts'
@@ -117,6 +118,20 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, doctor: Doctor
     .addOption(jsonOption())
     .action(async (options: { json?: boolean }) => {
       exitCode = await listStacks(options.json, api(), terminal)
+    })
+  const hosts = program
+    .command('hosts')
+    .description('every host with its state, stacks, release and engine')
+    .addOption(jsonOption())
+    .action(async (options: { json?: boolean }) => {
+      exitCode = await listHosts(options.json, api(), terminal)
+    })
+  hosts
+    .command('forget <name>')
+    .description('forget a host that is away for good; its jobs end')
+    .addOption(jsonOption())
+    .action(async (name: string, _options: unknown, command: Command) => {
+      exitCode = await forgetHost(name, command.optsWithGlobals<{ json?: boolean }>().json, api(), terminal)
     })
   program
     .command('logs <id>')

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
+import { requireRedis } from '@deployer/shared/check-redis'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
 import { createLogger, endLog } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
@@ -9,6 +10,9 @@ import { machineClock } from './clock.ts'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, helperEnv, lockSettings } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
+import { claimHost } from './hosts/claim-host.ts'
+import { dataId } from './hosts/data-id.ts'
+import { moveJobs } from './hosts/move-jobs.ts'
 import { createFileStore, journalFolder } from './journal/file-store.ts'
 import { createLockStack } from './lock/stack-lock.ts'
 import type { Clock, Engine } from './ports.ts'
@@ -16,11 +20,15 @@ import { createSlots } from './queue/slots.ts'
 import { createCaptureStacks } from './queue/capture-stacks.ts'
 import { createRecovery } from './queue/recover.ts'
 import type { JobTools } from './queue/run-job.ts'
+import { startSweep } from './queue/sweep.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
 import { hostPath } from './stacks/find-host-root.ts'
 
 /** Milliseconds without an answer after which a worker that has to stop does not wait for the engine any more. */
 const ENGINE_GONE = 5000
+
+/** Milliseconds in which every API has heard of a host's new name. */
+const STRAGGLERS = 5000
 
 /**
  * Starts a worker: the part that touches the host.
@@ -59,7 +67,7 @@ export async function start(
     limits: deployLimits(settings),
     dataDir: settings.DATA_DIR,
     journalStore: (stack) => createFileStore(journalFolder(settings.DATA_DIR, stack)),
-    retention: (settings.JOB_RETENTION_DAYS + 1) * 86_400,
+    retention: settings.JOB_RETENTION_DAYS * 86_400,
     self: container === null ? null : await describeSelf(container, engine, dockerHost, settings, env),
     stopping: stopping.signal,
     deploying: new Set(),
@@ -75,8 +83,19 @@ export async function start(
   })
   await subscriber.subscribe(JOB_CHANNEL)
   await recovered
-  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, host }, queues.add, captured.add)
+  await requireRedis(redis)
+  const identity = { host, engine: await engineId(impatient), data: dataId(settings.DATA_DIR) }
+  await claimHost(redis, logger, identity)
+  await moveJobs(tools)
+  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, identity }, queues.add, captured.add, async () => {
+    await requireRedis(redis)
+    await queues.restore()
+    await recovery.look()
+  })
   await queues.addForgotten()
+  const stopSweep = startSweep(tools)
+  // An API that has not heard of a new name yet may put a job under the former one.
+  const stragglers = setTimeout(() => void moveJobs(tools).catch(() => undefined), STRAGGLERS)
   logger.info({ event: 'worker_started', host, stacks_root: root.onHost }, 'worker started')
   return async () => {
     logger.info({ event: 'worker_stopping' }, 'worker stops: nothing new is taken, running deploys are finished')
@@ -85,6 +104,8 @@ export async function start(
       await stopInventory()
       await captured.stop()
       await recovery.stop()
+      stopSweep()
+      clearTimeout(stragglers)
       await queues.stop()
       subscriber.disconnect()
       redis.disconnect()
@@ -115,6 +136,11 @@ async function untilEngineIsGone(engine: Engine, clock: Clock, signal: AbortSign
       answered = clock.now()
     await clock.wait(500, signal).catch(() => undefined)
   }
+}
+
+/** `null` where the engine has none, or does not answer. */
+async function engineId(engine: Engine): Promise<string | null> {
+  return (await engine.id(machineClock.timeout(10_000)).catch(() => '')) || null
 }
 
 async function describeSelf(

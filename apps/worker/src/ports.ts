@@ -130,6 +130,8 @@ export interface Engine {
   registryDigest(reference: string, auth: string | null, signal: AbortSignal): Promise<string>
   /** The folder in which the engine keeps its images, as the host calls it. */
   dataRoot(signal: AbortSignal): Promise<string>
+  /** The engine's own id, which outlives its restarts and the host's name; empty where it has none. */
+  id(signal: AbortSignal): Promise<string>
   /** Resolves as soon as the engine answers. */
   ping(signal: AbortSignal): Promise<void>
   /**

@@ -2,10 +2,29 @@ import { Redis, type RedisOptions } from 'ioredis'
 import type { Logger } from './logger.ts'
 
 /** How a connection behaves when Redis is away. */
-type ConnectionOptions = Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout' | 'connectTimeout' | 'enableAutoPipelining'>
+type ConnectionOptions = Pick<
+  RedisOptions,
+  | 'maxRetriesPerRequest'
+  | 'commandTimeout'
+  | 'connectTimeout'
+  | 'enableAutoPipelining'
+  | 'enableOfflineQueue'
+  | 'autoResendUnfulfilledCommands'
+  | 'socketTimeout'
+>
 
-/** For commands that must be answered soon or fail: what an HTTP request waits for. */
-export const FAIL_FAST: ConnectionOptions = { maxRetriesPerRequest: null, commandTimeout: 1500, connectTimeout: 2000 }
+/**
+ * For commands that must be answered soon or fail: what an HTTP request waits for. One that has failed is not sent later: nobody waits for it any
+ * more, and while Redis is away they would pile up. A Redis that has hung is let go, so that they do not pile up there either.
+ */
+export const FAIL_FAST: ConnectionOptions = {
+  maxRetriesPerRequest: null,
+  commandTimeout: 1500,
+  connectTimeout: 2000,
+  socketTimeout: 3000,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+}
 /** For BullMQ's workers, which wait for Redis as long as it takes. */
 export const PATIENT: ConnectionOptions = { maxRetriesPerRequest: null }
 

@@ -1,5 +1,5 @@
 import type { JobData } from './job-data.ts'
-import type { RunReport } from './job.ts'
+import { JobAction, OutcomeCode, type RunReport } from './job.ts'
 import { KEY_PREFIX } from './queue.ts'
 
 /** Hash: what has been counted since Redis was set up; survives every restart of API and workers. */
@@ -15,6 +15,18 @@ export type Counter =
   | ['step_count', step: string]
   | ['step_ms', step: string]
   | ['step_le', step: string, milliseconds: string]
+
+/** In what jobs end: see `outcomeOf`. */
+const OUTCOMES = ['succeeded', 'failed', 'rolled_back', ...OutcomeCode.exclude(['step_failed']).options]
+
+/** The counters that a stack has from the moment it is known: a counter that appears with its first failure has no rise that an alert could see. */
+export function countersOf(stack: string, host: string): Counter[] {
+  return [
+    ...JobAction.options.flatMap((action) => OUTCOMES.map((outcome): Counter => ['deploys', stack, host, action, outcome])),
+    ['rollbacks', stack, host, 'true'],
+    ['rollbacks', stack, host, 'false'],
+  ]
+}
 
 /** What the end of a job adds to the counters: fields and whole numbers, alternating. */
 export function countJob({ stack, host, action }: Pick<JobData, 'stack' | 'host' | 'action'>, report: RunReport): (string | number)[] {

@@ -4,8 +4,14 @@ import { HostName, StackName } from './names.ts'
 
 /** Hash: host → its inventory as JSON. Kept when the host goes away. */
 export const INVENTORY_KEY = `${KEY_PREFIX}:inventory`
-/** Sorted set: `host instance` → time of the last heartbeat in milliseconds. */
+/** Sorted set: `host instance` → time of the last heartbeat in milliseconds, by Redis's clock: those of workers may differ. */
 export const HEARTBEATS_KEY = `${KEY_PREFIX}:heartbeats`
+/** Hash: host → milliseconds that its worker's clock is ahead of Redis's. */
+export const CLOCKS_KEY = `${KEY_PREFIX}:clocks`
+/** Hash: a host's former name → its name now. */
+export const RENAMED_KEY = `${KEY_PREFIX}:renamed`
+/** Milliseconds by which clocks may differ without a word. */
+export const CLOCK_TOLERANCE = 5000
 /** Channel: the host whose inventory has just changed. */
 export const INVENTORY_CHANNEL = `${KEY_PREFIX}:inventory-changed`
 /** A worker says this often that it lives; silent for three of these, it counts as away. Milliseconds. */
@@ -22,5 +28,12 @@ export const InventoryStack = z.object({
 export type InventoryStack = z.infer<typeof InventoryStack>
 
 /** What a host has, as its workers publish it. */
-export const Inventory = z.object({ host: HostName, version: z.string(), stacks: z.array(InventoryStack) })
+export const Inventory = z.object({
+  host: HostName,
+  version: z.string(),
+  stacks: z.array(InventoryStack),
+  /** The id of its Docker Engine, and of its worker's DATA_DIR: what the host is, whatever it is called. `null` where it is not known. */
+  engine: z.string().nullable().default(null),
+  data: z.string().nullable().default(null),
+})
 export type Inventory = z.infer<typeof Inventory>

@@ -5,8 +5,8 @@ export function jobStreamKey(jobId: string): string {
   return `${KEY_PREFIX}:events:${jobId}`
 }
 
-/** At least this many entries of a job's stream are kept. */
-export const JOB_STREAM_LENGTH = 5000
+/** A job's stream has no more bytes than this in Redis; the oldest entries go first. */
+export const JOB_STREAM_BYTES = 1_000_000
 
 /** Channel that tells of any news of any job. */
 export const JOB_CHANNEL = `${KEY_PREFIX}:job-news`

@@ -4,9 +4,6 @@ import { HostName, StackName } from './names.ts'
 /** The prefix of every key in Redis, BullMQ's included: one pattern for an ACL. */
 export const KEY_PREFIX = 'deployer'
 
-/** At most this many finished jobs a stack can be read; of those, failed ones have a share of their own. */
-export const RETAINED_JOBS = { succeeded: 150, failed: 50 } as const
-
 /** The set of every queue that has ever had a worker. */
 export const QUEUES_KEY = `${KEY_PREFIX}:queues`
 

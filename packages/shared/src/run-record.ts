@@ -4,7 +4,7 @@ import { encodeJobNews, JOB_CHANNEL } from './job-stream.ts'
 import { expectKey } from './expect.ts'
 import { type Job, RunReport } from './job.ts'
 import type { JobData } from './job-data.ts'
-import { KEY_PREFIX, waitingKey } from './queue.ts'
+import { KEY_PREFIX, queueName, waitingKey } from './queue.ts'
 
 /**
  * Where a job is between being queued and having ended.
@@ -21,12 +21,23 @@ export function runKey(jobId: string): string {
   return `${KEY_PREFIX}:run:${jobId}`
 }
 
+/** Sorted set: the ids of a queue's jobs that have ended and of which something is kept beside BullMQ's own hash; scored by when. */
+export function endedKey(queue: string): string {
+  return `${KEY_PREFIX}:ended:${queue}`
+}
+
 /** Identifies one start of a job; what it writes is refused once another start has followed. */
 export interface RunFence {
   jobId: string
   round: number
   attempt: number
 }
+
+/** Seconds that a record is kept beyond its job's time, since BullMQ lets jobs go only when others end. */
+const LONGER = 86_400
+
+/** Seconds that what belongs to a job which has not ended is kept: its host may be away for long. */
+export const UNENDED_LIFETIME = 365 * 86_400
 
 const BEGIN = `
 if redis.call('GET', KEYS[2]) == ARGV[3] then redis.call('DEL', KEYS[2]) end
@@ -45,9 +56,13 @@ local fence = redis.call('HMGET', KEYS[1], 'round', 'attempt')
 if not fence[1] then return 'gone' end
 if fence[1] ~= ARGV[1] or fence[2] ~= ARGV[2] then return 'replaced' end
 redis.call('HSET', KEYS[1], 'report', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-if ARGV[5] ~= '' then redis.call('PUBLISH', KEYS[2], ARGV[5]) end
-for i = 6, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
+if ARGV[5] ~= '' then
+  redis.call('PUBLISH', KEYS[2], ARGV[5])
+  for _, kept in ipairs({KEYS[1], KEYS[4]}) do redis.call('EXPIRE', kept, ARGV[4]) end
+  local now = redis.call('TIME')
+  redis.call('ZADD', KEYS[5], now[1], ARGV[6])
+end
+for i = 7, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
 return 'kept'`
 
 const APPLY = `
@@ -83,10 +98,9 @@ export async function beginRun(
   jobId: string,
   job: Pick<JobData, 'host' | 'stack' | 'action' | 'to'>,
   round: number,
-  retention: number,
 ): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null; expect: Record<string, string> }> {
   const keys = [runKey(jobId), waitingKey(job), expectKey(jobId)]
-  const [attempt, phase, report, expected] = (await redis.eval(BEGIN, keys.length, ...keys, String(round), retention, jobId)) as [
+  const [attempt, phase, report, expected] = (await redis.eval(BEGIN, keys.length, ...keys, String(round), UNENDED_LIFETIME, jobId)) as [
     number,
     Phase,
     string,
@@ -101,7 +115,7 @@ export async function beginRun(
  * Stores what a run has come to. A report with `finished_at` ends the job for all who read it.
  *
  * @param job What it was about, for the counters, which are raised in the same step as the job ends: once, whatever process dies.
- * @param retention Seconds that the report is kept.
+ * @param retention Seconds that the job can be read after its end.
  * @returns `replaced` when another start has followed this one, `gone` when Redis has lost the run.
  */
 export async function saveReport(
@@ -113,8 +127,9 @@ export async function saveReport(
 ): Promise<'kept' | 'replaced' | 'gone'> {
   const news = report.finished_at ? encodeJobNews(fence.jobId, 'end') : ''
   const counts = report.finished_at ? countJob(job, report) : []
-  const args = [String(fence.round), String(fence.attempt), JSON.stringify(report), retention, news, ...counts]
-  return (await redis.eval(SAVE, 3, runKey(fence.jobId), JOB_CHANNEL, COUNTERS_KEY, ...args)) as 'kept' | 'replaced' | 'gone'
+  const keys = [runKey(fence.jobId), JOB_CHANNEL, COUNTERS_KEY, expectKey(fence.jobId), endedKey(queueName(job.host, job.stack))]
+  const args = [String(fence.round), String(fence.attempt), JSON.stringify(report), retention + LONGER, news, fence.jobId, ...counts]
+  return (await redis.eval(SAVE, keys.length, ...keys, ...args)) as 'kept' | 'replaced' | 'gone'
 }
 
 /** Passes the point after which a job is no longer cancelable; tells when somebody was faster. */
@@ -133,9 +148,8 @@ export async function requestCancel(
   redis: Redis,
   { job_id: jobId, host, stack, action, to }: Pick<Job, 'job_id' | 'host' | 'stack' | 'action' | 'to'>,
   round: number,
-  retention: number,
 ): Promise<Phase> {
-  const args = [String(round), retention, encodeJobNews(jobId, 'end'), encodeJobNews(jobId, 'cancel'), jobId]
+  const args = [String(round), UNENDED_LIFETIME, encodeJobNews(jobId, 'end'), encodeJobNews(jobId, 'cancel'), jobId]
   // A request that comes after this must not join a job that will never run.
   const waiting = waitingKey({ host, stack, action, to: to ?? undefined })
   return (await redis.eval(CANCEL, 3, runKey(jobId), JOB_CHANNEL, waiting, ...args)) as Phase

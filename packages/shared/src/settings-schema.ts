@@ -66,12 +66,12 @@ export const Settings = z.object({
     .regex(/^(rediss?:\/\/|unix:)./, 'redis://host:port, rediss://host:port or unix:/path')
     .optional()
     .register(meta, {
-      description: 'Where Redis is: `redis://`, `rediss://` or `unix:`. Unset, `npm start` brings its own.',
+      description: 'Where Redis is, 7.0 or newer, or Valkey: `redis://`, `rediss://` or `unix:`. Unset, `npm start` brings its own.',
       secret: true,
     }),
   DATA_DIR: z.string().min(1, 'a path').default('./data').register(meta, {
     description:
-      "The embedded Redis's append-only file, and the worker's locks, which the workers of a host share. A volume in production.",
+      "The embedded Redis's append-only file; the worker's releases and locks, which all workers of a host share. A volume in production.",
   }),
   HOST: z.string().min(1, 'an address').default('0.0.0.0').register(meta, { description: 'The address the API listens on.' }),
   PORT: wholeNumber(8080, 0, 65_535).register(meta, { description: 'The port the API listens on; `0` takes a free one.' }),
@@ -147,7 +147,8 @@ export const Settings = z.object({
     description: 'Stacks deployed at the same time by one worker.',
   }),
   WORKER_NAME: HostName.default(() => hostname()).register(meta, {
-    description: 'Who this worker is, in inventory, logs and jobs.',
+    description:
+      'What this host is called, in inventory, logs and jobs. A host is its Docker Engine: under another name a worker takes over its stacks and jobs, and no two engines have one name.',
     shownDefault: 'the host name',
   }),
   JOB_RETENTION_DAYS: wholeNumber(30, 1, 3650).register(meta, {

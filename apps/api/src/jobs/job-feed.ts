@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import { jobStreamKey } from '@deployer/shared/job-stream'
 import type { JobHub } from './job-news.ts'
+import { readEntries } from './read-entries.ts'
 import { hasEnded } from './to-job.ts'
 
 /** Entries of a stream that are read at once, and characters that they should have together. */
@@ -118,10 +118,15 @@ export function createJobFeed(redis: Redis, hub: JobHub): JobFeed {
 async function readPiece(redis: Redis, hub: JobHub, jobId: string, count: number, after: string): Promise<Piece & { count: number }> {
   // Before the stream: what the job's worker has written before its end is there, then, too.
   const found = await hub.look(jobId)
-  const entries = await redis.xrange(jobStreamKey(jobId), `(${after}`, '+', 'COUNT', count)
+  const { entries, missed, gone } = await readEntries(redis, jobId, after, count)
   const texts = entries.map(([id, [, event = 'log', , data = '{}']]) => serverSentEvent(event, id, data))
-  const last = entries.at(-1)?.[0] ?? after
-  const isEnd = (!found || hasEnded(found.job)) && entries.length < count
+  const last = entries.at(-1)?.[0] ?? missed ?? after
+  const isOver = !found || hasEnded(found.job)
+  const isEnd = isOver && entries.length < count
+  // What a reader has no way to see otherwise: that what followed its last entry is no longer kept.
+  if (missed !== null || (gone && isOver && found?.job.started_at)) {
+    texts.unshift(serverSentEvent('gap', missed, JSON.stringify({ from: after === '0-0' ? null : after, to: missed })))
+  }
   if (isEnd) texts.push(serverSentEvent('done', last, JSON.stringify(found?.job ?? null)))
   const bytes = Buffer.from(texts.join(''))
   const next = bytes.length === 0 ? count : Math.floor((BATCH_SIZE * entries.length) / bytes.length)

@@ -4,7 +4,9 @@ import type { Redis } from 'ioredis'
 import { type Expect, expectKey } from '@deployer/shared/expect'
 import type { Job } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
-import { deduplicationId, jobKey, KEY_PREFIX, queueName, QUEUES_KEY, RETAINED_JOBS, waitingKey } from '@deployer/shared/queue'
+import { deduplicationId, jobKey, KEY_PREFIX, queueName, QUEUES_KEY, waitingKey } from '@deployer/shared/queue'
+import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
+import { UNENDED_LIFETIME } from '@deployer/shared/run-record'
 import type { Telemetry } from '@deployer/shared/telemetry'
 import { queueUnavailable } from '../problem.ts'
 import type { JobStore } from './job-store.ts'
@@ -38,9 +40,6 @@ const PROMISED = '?'
 /** Gives an idempotency key free, unless somebody else was faster. */
 const FORGET = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`
 
-/** Seconds that expectations are kept before their job begins: a host may be away for long. From then on they are kept as long as the job. */
-const EXPECT_LIFETIME = 365 * 86_400
-
 /**
  * The id of the job that waits, if it is still kept, and what it expects, this request's digests included. In one step with the look,
  * since a worker that begins the job reads them in one step with ending its wait. BullMQ's own script would tell the id too, at four times the cost.
@@ -59,33 +58,20 @@ return {id, redis.call('HGETALL', expected)}`
 
 /**
  * @param queueRedis BullMQ's own connection.
- * @param retentionDays How long finished jobs are kept.
+ * @param retention Seconds that a job can be read after its end.
  * @param telemetry `null`: nothing is traced.
  */
-export function createJobQueue(
-  redis: Redis,
-  queueRedis: Redis,
-  store: JobStore,
-  retentionDays: number,
-  telemetry: Telemetry | null,
-): JobQueue {
+export function createJobQueue(redis: Redis, queueRedis: Redis, store: JobStore, retention: number, telemetry: Telemetry | null): JobQueue {
   const queues = new Map<string, Queue>()
-  const age = retentionDays * 86_400
 
   function open(name: string): Queue {
     const known = queues.get(name)
     if (known) return known
     const queue = new Queue(name, {
       connection: queueRedis,
-      prefix: KEY_PREFIX,
-      skipVersionCheck: true,
+      ...QUEUE_OPTIONS,
       ...(telemetry ? { telemetry: telemetry.bullmq } : {}),
-      streams: { events: { maxLen: 100 } },
-      defaultJobOptions: {
-        attempts: 1,
-        removeOnComplete: { age, count: RETAINED_JOBS.succeeded },
-        removeOnFail: { age, count: RETAINED_JOBS.failed },
-      },
+      defaultJobOptions: jobOptions(retention),
     })
     // Errors reach the caller through the rejected command.
     queue.on('error', () => undefined)
@@ -96,7 +82,7 @@ export function createJobQueue(
   /** Joins the job that waits, if one does. */
   async function join(name: string, data: JobData, expect: Expect): Promise<Added | null> {
     const keys = [waitingKey(data), jobKey(name, ''), expectKey('')]
-    const joined = await redis.eval(JOIN_WAITING, keys.length, ...keys, EXPECT_LIFETIME, ...Object.entries(expect).flat())
+    const joined = await redis.eval(JOIN_WAITING, keys.length, ...keys, UNENDED_LIFETIME, ...Object.entries(expect).flat())
     if (joined === null) return null
     const [jobId, expected] = joined as [string, string[]]
     return { jobId, expect: Object.fromEntries(pairs(expected)) }
@@ -108,7 +94,7 @@ export function createJobQueue(
       if (joined) return joined
       // Before the job is there: a worker may begin it at once.
       if (Object.keys(expect).length > 0)
-        await redis.multi().hset(expectKey(jobId), expect).expire(expectKey(jobId), EXPECT_LIFETIME).exec()
+        await redis.multi().hset(expectKey(jobId), expect).expire(expectKey(jobId), UNENDED_LIFETIME).exec()
       // The worker has done so when it found the stack; but Redis may have come back empty since, and a job is looked for in these queues alone.
       const [{ id = jobId }] = await Promise.all([
         open(name).add(data.action, data, { jobId, deduplication: { id: deduplicationId(data) } }),

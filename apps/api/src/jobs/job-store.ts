@@ -63,6 +63,7 @@ export function createJobStore(redis: Redis): JobStore {
     const pipeline = redis.pipeline()
     for (const name of names) pipeline.exists(jobKey(name, jobId))
     const answers = (await pipeline.exec()) ?? []
+    for (const [error] of answers) if (error) throw error
     const at = answers.findIndex(([, exists]) => exists === 1)
     return names[at] ?? null
   }
@@ -85,12 +86,14 @@ export function createJobStore(redis: Redis): JobStore {
     remember,
     queues,
     async read(jobId) {
-      const queue = known.get(jobId) ?? (await find(jobId))
+      const remembered = known.get(jobId)
+      const queue = remembered ?? (await find(jobId))
       if (queue === null) return null
       const [found] = await readAll([{ id: jobId, queue }])
       if (found) remember(jobId, queue)
       else known.delete(jobId)
-      return found ?? null
+      // It may have moved, with a host that was given another name.
+      return found ?? (remembered === undefined ? null : this.read(jobId))
     },
     async depths() {
       const names = await queues()

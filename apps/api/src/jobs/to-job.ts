@@ -57,20 +57,14 @@ export function toJob(
   const ended = queued['finishedOn'] !== undefined
   const round = Number(queued['atm'] ?? 0) - (ended ? 1 : 0)
   const current = Number(run['round'] ?? -1) === round
-  const report = current ? parseAs(RunReport, run['report']) : null
+  // Where its record is gone, BullMQ still has the whole report of a job that failed, and that another one succeeded.
+  const report = (current ? parseAs(RunReport, run['report']) : null) ?? (ended ? parseAs(RunReport, queued['progress']) : null)
   if (report?.finished_at) return { ...base, ...report, ok: report.state === 'succeeded' }
   if (ended) {
     const finished_at = new Date(Number(queued['finishedOn'])).toISOString()
-    const failedReason = queued['failedReason'] ?? 'It ended without a report.'
-    return {
-      ...base,
-      ...report,
-      state: 'failed',
-      ok: false,
-      code: 'step_failed',
-      message: failedReason,
-      finished_at,
-    }
+    const message = queued['failedReason']
+    if (message === undefined) return { ...base, ...report, state: 'succeeded', ok: true, finished_at }
+    return { ...base, ...report, state: 'failed', ok: false, code: 'step_failed', message, finished_at }
   }
   if (current && run['phase'] === 'canceled') {
     return {

@@ -1,9 +1,11 @@
 import type { Redis } from 'ioredis'
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
-import { COUNTERS_KEY, parseCounter } from '@deployer/shared/counters'
+import { COUNTERS_KEY, countersOf, parseCounter, type Counter as Count } from '@deployer/shared/counters'
+import { OutcomeCode } from '@deployer/shared/job'
 import { version } from '@deployer/shared/version'
 import type { InventoryCache } from '../inventory-cache.ts'
 import type { JobStore } from '../jobs/job-store.ts'
+import { PROBLEMS } from '../problem.ts'
 import type { RefusalCounter } from './refusal-counter.ts'
 import { formatStepDurations } from './step-durations.ts'
 
@@ -13,6 +15,9 @@ export interface DeployMetrics {
   /** Text that is current at this moment; without what only Redis knows while Redis is away. */
   read(): Promise<string>
 }
+
+/** The codes of answers that are no job's outcome. */
+const REFUSALS = Object.keys(PROBLEMS).filter((code) => !OutcomeCode.safeParse(code).success)
 
 /** @param refusals What this process has turned away. */
 export function createDeployMetrics(redis: Redis, inventory: InventoryCache, store: JobStore, refusals: RefusalCounter): DeployMetrics {
@@ -24,7 +29,7 @@ export function createDeployMetrics(redis: Redis, inventory: InventoryCache, sto
   const stackLabels = ['stack', 'host'] as const
   const deploys = new Counter({
     name: 'deployer_deploys_total',
-    help: 'Jobs that have ended, by stack, action and outcome (succeeded, failed, rolled_back, rollback_failed, canceled, or the code of a refusal).',
+    help: 'Jobs that have ended, from 0 on for each stack that is known, by stack, action and outcome (succeeded, failed, rolled_back, rollback_failed, canceled, or the code of a refusal).',
     labelNames: [...stackLabels, 'action', 'outcome'],
     registers,
   })
@@ -73,14 +78,19 @@ export function createDeployMetrics(redis: Redis, inventory: InventoryCache, sto
     const fields = Object.entries(await redis.hgetall(COUNTERS_KEY))
     for (const metric of [deploys, rollbacks]) metric.reset()
     stepCounts.clear()
+    for (const { name, host } of inventory.stacks()) for (const counter of countersOf(name, host)) count(counter, 0)
     for (const [field, text] of fields) {
       const counter = parseCounter(field)
-      if (!counter) continue
-      const count = Number(text)
-      if (counter[0] === 'deploys') deploys.inc({ stack: counter[1], host: counter[2], action: counter[3], outcome: counter[4] }, count)
-      else if (counter[0] === 'rollbacks') rollbacks.inc({ stack: counter[1], host: counter[2], ok: counter[3] }, count)
-      else stepCounts.set(field, count)
+      if (counter && !count(counter, Number(text))) stepCounts.set(field, Number(text))
     }
+  }
+
+  /** @returns Whether it is one of a stack. */
+  function count(counter: Count, by: number): boolean {
+    if (counter[0] === 'deploys') deploys.inc({ stack: counter[1], host: counter[2], action: counter[3], outcome: counter[4] }, by)
+    else if (counter[0] === 'rollbacks') rollbacks.inc({ stack: counter[1], host: counter[2], ok: counter[3] }, by)
+    else return false
+    return true
   }
 
   async function readQueues(): Promise<void> {
@@ -104,12 +114,13 @@ export function createDeployMetrics(redis: Redis, inventory: InventoryCache, sto
     contentType: registry.contentType,
     async read() {
       refused.reset()
-      for (const [code, count] of refusals.all()) refused.inc({ code }, count)
+      for (const code of REFUSALS) refused.inc({ code }, 0)
+      for (const [code, times] of refusals.all()) refused.inc({ code }, times)
       for (const metric of [heartbeat, online, stacks]) metric.reset()
       for (const host of inventory.hosts()) {
-        heartbeat.set({ host: host.name }, host.heartbeatAge / 1000)
+        if (Number.isFinite(host.heartbeatAge)) heartbeat.set({ host: host.name }, host.heartbeatAge / 1000)
         online.set({ host: host.name }, host.online ? 1 : 0)
-        stacks.set({ host: host.name }, host.stacks)
+        stacks.set({ host: host.name }, host.stacks.length)
       }
       redisUp.set(0)
       if (redis.status === 'ready') await Promise.all([readCounters(), readQueues(), readRedis()]).catch(() => redisUp.set(0))

@@ -25,6 +25,31 @@ const Stack = z
 export const StackList = z.object({ stacks: z.array(Stack) }).meta({ id: 'StackList' })
 export type StackList = z.infer<typeof StackList>
 
+/** The answer of `GET /hosts`. */
+export const HostList = z
+  .object({
+    hosts: z.array(
+      z
+        .object({
+          host: z.string(),
+          online: z.boolean().meta({ description: 'Whether a worker of the host lives.' }),
+          last_seen: z.iso.datetime().nullable(),
+          stacks: z.array(InventoryStack.shape.name),
+          version: z.string(),
+          engine: z
+            .string()
+            .nullable()
+            .meta({ description: 'The id of its Docker Engine, which is what the host is, whatever it is called.' }),
+          clock_ahead_ms: z.int().meta({ description: "How far its clock is ahead of Redis's." }),
+        })
+        .meta({ id: 'Host' }),
+    ),
+  })
+  .meta({ id: 'HostList' })
+
+/** The answer of `DELETE /hosts/{name}`. */
+export const HostForgotten = z.object({ ok: z.literal(true), host: z.string(), jobs_ended: z.int() }).meta({ id: 'HostForgotten' })
+
 /** The answer of `GET /stacks/{stack}/releases`. */
 export const ReleaseList = z
   .object({ stack: InventoryStack.shape.name, host: z.string(), releases: z.array(ReleaseSummary.meta({ id: 'Release' })) })
@@ -65,6 +90,9 @@ export const JobEvent = z
     event('state', z.object({ state: Job.shape.state })),
     event('step', z.union([z.object({ name: StepName, state: z.literal('running') }), Step.extend({ state: z.literal('ended') })])),
     event('log', z.object({ step: StepName, line: z.string() })),
+    event('gap', z.object({ from: z.string().nullable(), to: z.string().nullable() })).meta({
+      description: 'What followed `from` is no longer kept, up to `to`; null: the whole log is gone.',
+    }),
     event('done', Job.nullable().meta({ description: 'The job at its end; null when it is no longer kept.' })),
   ])
   .meta({

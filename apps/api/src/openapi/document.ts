@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { createDocument } from 'zod-openapi'
-import { JobId, StackName } from '@deployer/shared/names'
+import { HostName, JobId, StackName } from '@deployer/shared/names'
 import { version } from '@deployer/shared/version'
 import { DeployBody, DeployQuery } from '../routes/deploy.ts'
 import { ListQuery } from '../routes/jobs.ts'
 import { HostQuery, PlanBody, RollbackBody } from '../routes/stacks.ts'
 import { WaitQuery } from '../routes/wait-query.ts'
-import { Health, Ignored, JobAnswer, JobEvent, JobList, Ready, ReleaseList, StackList } from './answers.ts'
+import { Health, HostForgotten, HostList, Ignored, JobAnswer, JobEvent, JobList, Ready, ReleaseList, StackList } from './answers.ts'
 import {
   canceledExample,
   deployedExample,
@@ -123,6 +123,28 @@ export function openApiDocument() {
           responses: { '200': { description: 'The stacks.', content: json(StackList, stacksExample) }, ...problems(READING) },
         },
       },
+      '/hosts': {
+        get: {
+          operationId: 'listHosts',
+          summary: 'Every host: its engine, stacks and release, and whether a worker of it lives',
+          tags: ['stacks'],
+          responses: { '200': { description: 'The hosts.', content: json(HostList) }, ...problems([...GATES, 'forbidden']) },
+        },
+      },
+      '/hosts/{name}': {
+        delete: {
+          operationId: 'forgetHost',
+          summary: 'Forget a host that is away for good',
+          tags: ['stacks'],
+          ...TIMESTAMPED,
+          description: `Its stacks are no longer listed, and its jobs end. Only with the main secret. ${TIMESTAMPED.description}`,
+          requestParams: { path: z.object({ name: HostName }) },
+          responses: {
+            '200': { description: 'It is forgotten.', content: json(HostForgotten) },
+            ...problems([...GATES, 'forbidden', 'host_not_found', 'host_online']),
+          },
+        },
+      },
       '/jobs': {
         get: {
           operationId: 'listJobs',
@@ -163,11 +185,16 @@ export function openApiDocument() {
       '/jobs/{id}/events': {
         get: {
           operationId: 'followJob',
-          summary: 'A job as server-sent events: `state`, `step`, `log`, `done`',
+          summary: 'A job as server-sent events: `state`, `step`, `log`, `gap`, `done`',
           tags: ['jobs'],
           requestParams: {
             path: jobPath,
-            header: z.object({ 'Last-Event-ID': z.string().optional().meta({ description: 'Goes on after this event.' }) }),
+            header: z.object({
+              'Last-Event-ID': z
+                .string()
+                .optional()
+                .meta({ description: 'Goes on after this event; where what followed it is no longer kept, an event `gap` says so.' }),
+            }),
           },
           responses: {
             '200': {

@@ -64,7 +64,7 @@ export function jobRoutes(api: ApiContext) {
         const tooLate = () =>
           new Problem('not_cancelable', hasEnded(job) ? `The job has ended: ${job.state}.` : 'The job has begun to change containers.')
         if (hasEnded(job)) throw tooLate()
-        const phase = await beforeDeadline(c, requestCancel(api.redis, job, round, api.retention))
+        const phase = await beforeDeadline(c, requestCancel(api.redis, job, round))
         const { key } = c.get('caller')
         api.logger.info(
           { event: 'job_cancel', stack: job.stack, job_id: job.job_id, phase, caller: key, client: c.get('clientAddress') },

@@ -63,7 +63,8 @@ export async function showLogs(
     return 0
   }
   const log = (step: string, line: string) => terminal.print(`${step} | ${line}`)
-  const ended = await followJob(api, job.job_id, { log }, AbortSignal.timeout(options.timeout * 1000))
+  const gap = () => terminal.say('… what came here is no longer kept …')
+  const ended = await followJob(api, job.job_id, { log, gap }, AbortSignal.timeout(options.timeout * 1000))
   return options.follow ? exitCodeOf(ended ?? job) : 0
 }
 

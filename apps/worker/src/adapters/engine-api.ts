@@ -120,6 +120,9 @@ export function createEngine(dockerHost: string): Engine {
     async dataRoot(signal) {
       return (await http.json<{ DockerRootDir: string }>('GET', '/info', signal)).DockerRootDir
     },
+    async id(signal) {
+      return (await http.json<{ ID?: string }>('GET', '/info', signal)).ID ?? ''
+    },
     async ping(signal) {
       await http.text('GET', '/_ping', signal)
     },

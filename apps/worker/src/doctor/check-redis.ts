@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { readRedisVersion } from '@deployer/shared/check-redis'
 import { connectRedis } from '@deployer/shared/connect-redis'
 import type { Finding } from '@deployer/shared/finding'
 import type { Logger } from '@deployer/shared/logger'
@@ -9,7 +10,6 @@ import { onPath } from './check-host.ts'
 
 type Say = (finding: Finding) => void
 
-const OLDEST = [6, 2] as const
 const PATIENCE = 3000
 
 /** The embedded Redis of `npm start`: its programs, and the folder that it writes. */
@@ -41,7 +41,7 @@ export async function checkRedis(url: string, logger: Logger, say: Say): Promise
   try {
     const info = await redis.info()
     const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
-    checkVersion(field('redis_version'), say)
+    checkVersion(info, say)
     checkPersistence(field('aof_enabled'), await appendFsync(redis), say)
     checkEviction(field('maxmemory_policy'), say)
     for (const [peer, header] of Object.entries(await redis.hgetall(UNTRUSTED_PROXIES_KEY))) {
@@ -63,10 +63,10 @@ export async function checkRedis(url: string, logger: Logger, say: Say): Promise
   }
 }
 
-function checkVersion(version: string, say: Say): void {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) say({ level: 'ok', what: `Redis ${version} answers`, todo: '' })
-  else say({ level: 'mend', what: `Redis ${version} is too old`, todo: `Install ${OLDEST.join('.')} or newer.` })
+function checkVersion(info: string, say: Say): void {
+  const { name, fit } = readRedisVersion(info)
+  if (fit) say({ level: 'ok', what: `${name} answers`, todo: '' })
+  else say({ level: 'mend', what: `${name} is too old: nothing starts with it`, todo: 'Install Redis 7.0 or newer, or Valkey.' })
 }
 
 function checkPersistence(enabled: string, fsync: string | null, say: Say): void {

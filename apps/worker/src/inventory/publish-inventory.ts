@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import {
+  CLOCK_TOLERANCE,
+  CLOCKS_KEY,
   HEARTBEAT_EXPIRY,
   HEARTBEAT_INTERVAL,
   HEARTBEATS_KEY,
@@ -15,6 +17,7 @@ import {
 import type { Logger } from '@deployer/shared/logger'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { version } from '@deployer/shared/version'
+import type { HostIdentity } from '../hosts/claim-host.ts'
 import type { Container, Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
@@ -28,6 +31,14 @@ const LOOK_INTERVAL = 1000
 const REPEAT_AFTER = 60_000
 /** Touched at each heartbeat that has reached Redis, for the image's health check. */
 const HEARTBEAT_FILE = join(tmpdir(), 'deployer-worker-alive')
+/** A worker lives, by Redis's clock: one whose own is ahead would take the others for dead. @returns How far this one's is ahead, in milliseconds. */
+const BEAT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] - now)
+return ARGV[4] - now`
 /** Milliseconds that a stop waits for Redis. */
 const GOODBYE = 1000
 
@@ -35,25 +46,35 @@ const GOODBYE = 1000
  * Tells Redis what stacks this host has and that it lives, until it is stopped.
  *
  * @param onStack Called for each stack that was not there before, before it is published.
+ * @param onLoss Called when Redis has lost what was told, before it is told again.
  * @param onChange Called for each stack whose running containers are others than before, and once for each that has some.
  * @returns Stops it, and takes this worker out of those that live.
  */
 export async function publishInventory(
-  { redis, logger, engine, root, host }: { redis: Redis; logger: Logger; engine: Engine; root: StacksRoot; host: string },
+  { redis, logger, engine, root, identity }: { redis: Redis; logger: Logger; engine: Engine; root: StacksRoot; identity: HostIdentity },
   onStack: (stack: string) => Promise<void>,
   onChange: (stack: string) => void,
+  onLoss: () => Promise<void>,
 ): Promise<() => Promise<void>> {
+  const { host } = identity
   const member = `${host} ${randomUUID()}`
   let containers: Container[] = []
   const lastSeen = new Map<string, string>()
   let published = ''
   let publishedAt = 0
   let updating = Promise.resolve()
+  let waiting: Promise<void> | undefined
+  let clockTold = false
+  let beating: Promise<void> | undefined
 
   async function update(): Promise<void> {
     const names = await listStacks(root.here)
     for (const name of names) await onStack(name)
-    const inventory: Inventory = { host, version, stacks: names.map((name) => describe(name, ownContainers(root, name, containers))) }
+    const inventory: Inventory = {
+      ...identity,
+      version,
+      stacks: names.map((name) => describe(name, ownContainers(root, name, containers))),
+    }
     const json = JSON.stringify(inventory)
     if (json === published && Date.now() - publishedAt < REPEAT_AFTER) return
     await redis.multi().hset(INVENTORY_KEY, host, json).publish(INVENTORY_CHANNEL, host).exec()
@@ -62,10 +83,16 @@ export async function publishInventory(
     publishedAt = Date.now()
   }
 
+  /** One update at a time, and at most one that waits for it: with Redis away nothing may pile up. */
   const refresh = () =>
-    (updating = updating.then(update).catch((error: unknown) => {
-      logger.error({ event: 'inventory_failed', err: error }, 'the inventory could not be published')
-    }))
+    (waiting ??= updating = updating
+      .then(() => {
+        waiting = undefined
+        return update()
+      })
+      .catch((error: unknown) => {
+        logger.error({ event: 'inventory_failed', err: error }, 'the inventory could not be published')
+      }))
   async function tellChanges(): Promise<void> {
     for (const name of await listStacks(root.here).catch(() => [])) {
       const running = ownContainers(root, name, containers).filter(isRunning)
@@ -77,26 +104,39 @@ export async function publishInventory(
       lastSeen.set(name, seen)
     }
   }
-  const beat = async () => {
-    const now = Date.now()
-    await redis.zadd(HEARTBEATS_KEY, now, member)
-    await redis.zremrangebyscore(HEARTBEATS_KEY, '-inf', now - 100 * HEARTBEAT_EXPIRY)
+  const beat = () => (beating ??= beatOnce().finally(() => (beating = undefined)))
+  async function beatOnce(): Promise<void> {
+    if (published !== '' && (await redis.hexists(INVENTORY_KEY, host)) === 0) await tellAgain()
+    const args = [member, 100 * HEARTBEAT_EXPIRY, host, Date.now()]
+    const ahead = (await redis.eval(BEAT, 2, HEARTBEATS_KEY, CLOCKS_KEY, ...args)) as number
+    if (Math.abs(ahead) > CLOCK_TOLERANCE && !clockTold) {
+      clockTold = true
+      logger.warn({ event: 'clock_differs', ahead_ms: ahead }, "this host's clock differs from Redis's: times in its jobs do too")
+    }
     await writeFile(HEARTBEAT_FILE, '').catch((error: unknown) => {
       logger.warn({ event: 'heartbeat_unwritten', err: error }, 'the file of the health check cannot be written')
     })
   }
+  /** Redis has come back empty. The worker counts as there again with its stacks, not before. */
+  async function tellAgain(): Promise<void> {
+    logger.error({ event: 'redis_lost' }, 'Redis has lost what it held; the inventory is published again')
+    await onLoss()
+    published = ''
+    lastSeen.clear()
+    await refresh().then(tellChanges)
+  }
+  const beatNow = () => void beat().catch(() => undefined)
+  redis.on('ready', beatNow)
   const stopWatching = watchContainers(engine, logger, (list) => {
     containers = list
     void refresh().then(tellChanges)
   })
   await beat()
   await refresh()
-  const timers = [
-    setInterval(() => void refresh(), LOOK_INTERVAL),
-    setInterval(() => void beat().catch(() => undefined), HEARTBEAT_INTERVAL),
-  ]
+  const timers = [setInterval(() => void refresh(), LOOK_INTERVAL), setInterval(beatNow, HEARTBEAT_INTERVAL)]
   return async () => {
     timers.forEach((timer) => clearInterval(timer))
+    redis.off('ready', beatNow)
     await stopWatching()
     await settleWithin(GOODBYE, updating)
     await settleWithin(GOODBYE, redis.multi().zrem(HEARTBEATS_KEY, member).publish(INVENTORY_CHANNEL, host).exec())

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
-import { jobStreamKey } from '@deployer/shared/job-stream'
+import { JOB_STREAM_BYTES, jobStreamKey } from '@deployer/shared/job-stream'
 import { createLogger } from '@deployer/shared/logger'
 import { createJobStreamWriter } from './job-stream-writer.ts'
 
@@ -67,4 +67,22 @@ it('loses nothing of what comes at a pace that Redis can keep', async () => {
   }
   await writer.flush()
   expect((await read('calm')).map(({ line }) => line)).toEqual(Array.from({ length: 3000 }, (_, number) => String(number)))
+})
+
+it('of a job that says ever more keeps the newest within its bytes, and Redis knows what was the last to go', async () => {
+  const writer = createJobStreamWriter(redis, 'long', 60, () => undefined)
+  for (let number = 0; number < 200; number++) {
+    for (let part = 0; part < 10; part++) writer.add('log', { step: 'up', line: `${number}.${part} ${'x'.repeat(1000)}` })
+    await writer.flush()
+  }
+  const key = jobStreamKey('long')
+  expect(await redis.memory('USAGE', key, 'SAMPLES', 0)).toBeLessThanOrEqual(JOB_STREAM_BYTES)
+  expect((await read('long')).at(-1)?.line).toMatch(/^199\.9 /)
+  expect((await read('long')).length).toBeGreaterThan(500)
+  const info = (await redis.xinfo('STREAM', key)) as string[]
+  const deleted = info[info.indexOf('max-deleted-entry-id') + 1] ?? '0-0'
+  const oldest = (await redis.xrange(key, '-', '+', 'COUNT', 1))[0]?.[0] ?? ''
+  // Entries of one batch have neighbouring ids.
+  expect(deleted).not.toBe('0-0')
+  expect(await redis.xrange(key, deleted, oldest)).toHaveLength(1)
 })

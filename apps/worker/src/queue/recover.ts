@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq'
-import { queueName, jobKey, KEY_PREFIX } from '@deployer/shared/queue'
+import { queueName, jobKey } from '@deployer/shared/queue'
+import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { stacksWithJournal } from '../journal/file-store.ts'
 import { peekJournal, type JournalFile } from '../journal/journal.ts'
@@ -101,7 +102,7 @@ async function queueAgain(tools: JobTools, jobId: string, job: JournalFile['unto
     opened.journal.told(jobId)
     return opened.release()
   }
-  const queue = new Queue(name, { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true })
+  const queue = new Queue(name, { connection: redis, ...QUEUE_OPTIONS, defaultJobOptions: jobOptions(tools.retention) })
   try {
     await queue.add(job.action, { ...job, host }, { jobId })
   } finally {

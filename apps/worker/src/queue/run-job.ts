@@ -52,10 +52,15 @@ export interface JobTools extends RunTools {
 /**
  * Runs one job from its queue to its end, whatever earlier starts of it have left.
  *
- * @returns The report of a success.
+ * @returns What the dashboard shows of a success; the report is in the run record.
  * @throws {JobFailed} for every other end that has been recorded, and anything else when another start has to end the job.
  */
-export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abort: AbortController): Promise<RunReport> {
+export async function runJob(
+  job: QueuedJob,
+  stack: string,
+  tools: JobTools,
+  abort: AbortController,
+): Promise<Pick<RunReport, 'state' | 'release'>> {
   const parsed = JobData.safeParse(job.data)
   if (!parsed.success || parsed.data.stack !== stack || parsed.data.host !== tools.host) {
     throw new JobFailed('This job is not one that the API has made: its data does not fit its queue. Nothing was done.')
@@ -64,7 +69,7 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
   const jobId = job.id ?? ''
   const logger = tools.logger.child({ stack, job_id: jobId, caller: data.caller })
   const { redis, clock, retention } = tools
-  const { fence, phase, report, expect } = await beginRun(redis, jobId, data, job.attemptsMade, retention)
+  const { fence, phase, report, expect } = await beginRun(redis, jobId, data, job.attemptsMade)
   const stream = createJobStreamWriter(redis, jobId, retention, (error) =>
     logger.warn({ event: 'stream_failed', err: error }, 'the live log could not be written'),
   )
@@ -265,8 +270,9 @@ function gaveUp(): Outcome {
   return { ...failedAt('status'), message }
 }
 
-function conclude(report: RunReport): RunReport {
-  if (report.state === 'succeeded') return report
+function conclude(report: RunReport): Pick<RunReport, 'state' | 'release'> {
+  const { state, release } = report
+  if (state === 'succeeded') return { state, release }
   const failed = report.steps.filter(({ ok }) => !ok)
   throw new JobFailed(report.message ?? report.state, failed.map(({ name, tail }) => `${name}:\n${tail}`).join('\n'))
 }

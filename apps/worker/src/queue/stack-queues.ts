@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import { encodeJobNews, JOB_CHANNEL } from '@deployer/shared/job-stream'
 import { KEY_PREFIX, parseQueueName, QUEUES_KEY, queueName } from '@deployer/shared/queue'
+import { forgetRecords, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { settleWithin } from '@deployer/shared/settle-within'
 import type { Telemetry } from '@deployer/shared/telemetry'
 import { JobAborted } from './job-aborted.ts'
@@ -32,6 +33,8 @@ const LOOK = 100
 export interface StackQueues {
   /** Begins to work for a stack; for one that is known already, nothing happens. */
   add(stack: string): Promise<void>
+  /** Makes the queues known to Redis anew, which has lost what it held. */
+  restore(): Promise<void>
   /** Begins to work for stacks whose folders are gone but whose jobs are not: those have to end too. */
   addForgotten(): Promise<void>
   /** Aborts a running job of this process. */
@@ -104,13 +107,17 @@ export function createStackQueues(tools: JobTools, slots: Slots, telemetry: Tele
     }
   }
 
-  async function start(stack: string): Promise<void> {
-    const name = queueName(host, stack)
-    const queue = new Queue(name, { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true })
-    // A known queue is listed before its first job can be; the limit is set each time, since the dashboard could have changed it.
+  /** A queue is listed before its first job can be; the limit is set each time, since the dashboard could have changed it. */
+  async function register(name: string): Promise<void> {
+    const queue = new Queue(name, { connection: redis, ...QUEUE_OPTIONS })
     await redis.sadd(QUEUES_KEY, name)
     await queue.setGlobalConcurrency(1)
     await queue.close()
+  }
+
+  async function start(stack: string): Promise<void> {
+    const name = queueName(host, stack)
+    await register(name)
     const worker = new Worker(
       name,
       (job, token, signal) => {
@@ -121,7 +128,11 @@ export function createStackQueues(tools: JobTools, slots: Slots, telemetry: Tele
       options,
     )
     worker.on('lockRenewalFailed', (ids) => ids.forEach((id) => worker.cancelJob(id)))
+    // BullMQ has just let the oldest job go.
+    const forget = () => void forgetRecords(redis, name).catch(() => undefined)
+    worker.on('completed', forget)
     worker.on('failed', (job) => {
+      forget()
       if (job?.id) redis.publish(JOB_CHANNEL, encodeJobNews(job.id, 'end')).catch(() => undefined)
     })
     worker.on('error', (error) => logger.debug({ event: 'queue_error', stack, err: error }, 'queue error'))
@@ -131,6 +142,9 @@ export function createStackQueues(tools: JobTools, slots: Slots, telemetry: Tele
   return {
     async add(stack) {
       if (!workers.has(stack) && !stopping.aborted) await start(stack)
+    },
+    async restore() {
+      for (const stack of workers.keys()) await register(queueName(host, stack))
     },
     async addForgotten() {
       for (const name of await redis.smembers(QUEUES_KEY)) {
