@@ -3,7 +3,7 @@ import { createHash, randomUUIDv7 } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { type Expect, expectKey } from '@deployer/shared/expect'
 import type { Job } from '@deployer/shared/job'
-import type { JobData } from '@deployer/shared/job-data'
+import { type JobData, storedJobData } from '@deployer/shared/job-data'
 import { deduplicationId, jobKey, KEY_PREFIX, queueName, waitingKey } from '@deployer/shared/queue'
 import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { UNENDED_LIFETIME } from '@deployer/shared/run-record'
@@ -90,7 +90,7 @@ export function createJobQueue(redis: Redis, store: JobStore, retention: number,
       // Before the job is there: a worker may begin it at once.
       if (Object.keys(expect).length > 0)
         await redis.multi().hset(expectKey(jobId), expect).expire(expectKey(jobId), UNENDED_LIFETIME).exec()
-      const { id = jobId } = await open(name).add(data.action, data, { jobId, deduplication: { id: deduplicationId(data) } })
+      const { id = jobId } = await open(name).add(data.action, storedJobData(data), { jobId, deduplication: { id: deduplicationId(data) } })
       if (id === jobId) return { jobId, expect }
       // Somebody else was faster. Either that job still waits, and is joined, or it has begun, and this request needs one of its own.
     }
