@@ -19,15 +19,20 @@ export function serviceEnv(settings: Record<string, string>): Record<string, str
   return { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/root', NODE_COMPILE_CACHE: COMPILE_CACHE, ...settings }
 }
 
-/** Starts one role and waits until it says that it has started. */
+/**
+ * Starts one role and waits until it says that it has started.
+ *
+ * @param repository The checkout that it is started from.
+ */
 export async function startService(
   role: 'all' | 'api' | 'worker',
   settings: Record<string, string>,
   onOutput?: (text: string) => void,
+  repository = REPOSITORY,
 ): Promise<Service> {
   const port = settings['PORT'] ?? String(await freePort())
   const env = serviceEnv({ HOST: '127.0.0.1', ...settings, PORT: port })
-  const child = startChild(process.execPath, [...NODE_OPTIONS, join(REPOSITORY, 'launcher/main.ts'), role], env, onOutput)
+  const child = startChild(process.execPath, [...NODE_OPTIONS, join(repository, 'launcher/main.ts'), role], env, onOutput)
   const ended = () => child.process.exitCode !== null
   // Not by its log, which LOG_LEVEL may have silenced.
   const health = () => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok)

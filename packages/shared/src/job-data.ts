@@ -17,3 +17,8 @@ export const JobData = z.strictObject({
   caller: z.string().max(256),
 })
 export type JobData = z.infer<typeof JobData>
+
+/** What is stored of it: a plain request without what the release before does not know, whose workers refuse what they cannot read. */
+export function storedJobData({ source, ...data }: JobData): z.input<typeof JobData> {
+  return source === 'request' ? data : { ...data, source }
+}

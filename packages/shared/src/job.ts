@@ -51,15 +51,15 @@ export const Change = z.object({
   service: z.string(),
   /** The name in the compose file. */
   image: z.string(),
-  /** `null`: the compose file has the service no more. */
-  why: ChangeReason.nullable(),
+  /** `null`: the compose file has the service no more, or a worker of an earlier release has not said it. */
+  why: ChangeReason.nullable().default(null),
   /** Image id; `null` for a service that is new. */
   from: z.string().nullable(),
   /** Image id; `null` for a service that was removed. */
   to: z.string().nullable(),
   /** What the registry calls the images; `null` for those that were built here. */
-  from_digest: z.string().nullable(),
-  to_digest: z.string().nullable(),
+  from_digest: z.string().nullable().default(null),
+  to_digest: z.string().nullable().default(null),
 })
 export type Change = z.infer<typeof Change>
 

@@ -33,6 +33,9 @@ export interface RunFence {
   attempt: number
 }
 
+/** What an API of 0.1.0 needs to find in a report, or it takes the job for failed. */
+const FOR_THE_FORMER_RELEASE = { former: null }
+
 /** Seconds that a record is kept beyond its job's time, since BullMQ lets jobs go only when others end. */
 const LONGER = 86_400
 
@@ -128,7 +131,15 @@ export async function saveReport(
   const news = report.finished_at ? encodeJobNews(fence.jobId, 'end') : ''
   const counts = report.finished_at ? countJob(job, report) : []
   const keys = [runKey(fence.jobId), JOB_CHANNEL, COUNTERS_KEY, expectKey(fence.jobId), endedKey(queueName(job.host, job.stack))]
-  const args = [String(fence.round), String(fence.attempt), JSON.stringify(report), retention + LONGER, news, fence.jobId, ...counts]
+  const args = [
+    String(fence.round),
+    String(fence.attempt),
+    JSON.stringify({ ...report, ...FOR_THE_FORMER_RELEASE }),
+    retention + LONGER,
+    news,
+    fence.jobId,
+    ...counts,
+  ]
   return (await redis.eval(SAVE, keys.length, ...keys, ...args)) as 'kept' | 'replaced' | 'gone'
 }
 

@@ -3,7 +3,7 @@ import { createHash, randomUUIDv7 } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { type Expect, expectKey } from '@deployer/shared/expect'
 import type { Job } from '@deployer/shared/job'
-import type { JobData } from '@deployer/shared/job-data'
+import { type JobData, storedJobData } from '@deployer/shared/job-data'
 import { deduplicationId, jobKey, KEY_PREFIX, queueName, QUEUES_KEY, waitingKey } from '@deployer/shared/queue'
 import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { UNENDED_LIFETIME } from '@deployer/shared/run-record'
@@ -97,7 +97,7 @@ export function createJobQueue(redis: Redis, queueRedis: Redis, store: JobStore,
         await redis.multi().hset(expectKey(jobId), expect).expire(expectKey(jobId), UNENDED_LIFETIME).exec()
       // The worker has done so when it found the stack; but Redis may have come back empty since, and a job is looked for in these queues alone.
       const [{ id = jobId }] = await Promise.all([
-        open(name).add(data.action, data, { jobId, deduplication: { id: deduplicationId(data) } }),
+        open(name).add(data.action, storedJobData(data), { jobId, deduplication: { id: deduplicationId(data) } }),
         redis.sadd(QUEUES_KEY, name),
       ])
       if (id === jobId) return { jobId, expect }

@@ -2,7 +2,7 @@ import { Queue, type Job as QueuedJob } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RENAMED_KEY } from '@deployer/shared/inventory'
-import { JobData } from '@deployer/shared/job-data'
+import { JobData, storedJobData } from '@deployer/shared/job-data'
 import { parseQueueName, QUEUES_KEY, queueName, waitingKey } from '@deployer/shared/queue'
 import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import type { JobTools } from '../queue/run-job.ts'
@@ -45,7 +45,7 @@ async function move(redis: Redis, job: QueuedJob, target: Queue, host: string, r
   const data = { ...parsed.data, host }
   const waits = await job.isWaiting()
   // Not by BullMQ's deduplication: where another one waits there already, this one would be dropped.
-  await target.add(job.name, data, { ...jobOptions(retention), jobId: id })
+  await target.add(job.name, storedJobData(data), { ...jobOptions(retention), jobId: id })
   if (waits) await redis.set(waitingKey(data), id, 'NX')
   for (let tries = 1; ; tries++) {
     try {
