@@ -2,7 +2,7 @@ import type { Job as QueuedJob } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { RunReport } from '@deployer/shared/job'
 import { JobData } from '@deployer/shared/job-data'
-import { beginRun, enterApplying } from '@deployer/shared/run-record'
+import { beginRun, enterApplying, type RunFence } from '@deployer/shared/run-record'
 import type { Trace } from '@deployer/shared/telemetry'
 import { peekJournal, type Journal } from '../journal/journal.ts'
 import { protectImages, releaseImages } from '../journal/former-names.ts'
@@ -17,7 +17,7 @@ import { JobAborted } from './job-aborted.ts'
 import { JobFailed } from './job-failed.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
 import { publishReleases } from './publish-releases.ts'
-import { createSaver } from './report-saver.ts'
+import { createSaver, type ReportSaver } from './report-saver.ts'
 
 /** A job that killed its worker this many times before it changed anything is not tried again. */
 const MOST_STARTS = 3
@@ -101,16 +101,19 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
       newReporter: (former) => reportRun(sink, logger, clock, abort.signal, tools.secrets, former),
       unfit: phase === 'canceled' || phase === 'canceling' ? canceled() : fence.attempt > MOST_STARTS ? gaveUp() : null,
       signal: abort.signal,
-      async enterApplying() {
-        // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
-        const [now] = await orGiveUp(tools, Promise.all([enterApplying(redis, fence), saver.settled()]))
-        if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
-      },
+      enterApplying: () => passNoReturn(tools, fence, saver),
       settle,
     },
     tools,
   )
   return conclude(ended)
+}
+
+/** Passes the point after which a job is no longer cancelable. @throws {JobAborted} when it is canceled, or another start has followed. */
+export async function passNoReturn(tools: JobTools, fence: RunFence, saver: ReportSaver): Promise<void> {
+  // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
+  const [now] = await orGiveUp(tools, Promise.all([enterApplying(tools.redis, fence), saver.settled()]))
+  if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
 }
 
 /** What has begun in a stack has not ended, because of something that nobody has foreseen: it is tried again. */
