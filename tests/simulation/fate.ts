@@ -6,6 +6,8 @@ export type Fault =
   | 'death, compose goes on'
   /** The engine does not answer for some seconds, and what runs goes on. */
   | 'engine away'
+  /** The same for longer than any step may take. */
+  | 'engine stays away'
   /** The engine ends with all of its containers, and starts those again that are to be. */
   | 'engine restarts'
   /** Its compose is killed. */

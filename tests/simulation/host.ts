@@ -7,15 +7,18 @@ import type { Logger } from '@deployer/shared/logger'
 import { untraced } from '@deployer/shared/telemetry'
 import { createPatientEngine } from '../../apps/worker/src/adapters/patient-engine.ts'
 import type { DeployLimits } from '../../apps/worker/src/converge/tools.ts'
-import type { JournalStore } from '../../apps/worker/src/journal/journal.ts'
+import { JournalFile, type JournalStore } from '../../apps/worker/src/journal/journal.ts'
 import type { Clock, Engine, PatientEngine } from '../../apps/worker/src/ports.ts'
 import type { RunTools } from '../../apps/worker/src/queue/run-job.ts'
+import { Release } from '../../apps/worker/src/release/release.ts'
 import { Death, createFate, never, watched, type Fate, type Process, type Stroke } from './fate.ts'
 import { createModelCompose, type Running, type Sources } from './model-compose.ts'
 import { ModelEngine, type EngineState } from './model-engine.ts'
 import { clockOf, createTime, type Time } from './time.ts'
 
 export const STACK = 'shop'
+/** Each service of the stack has it, and says it. */
+export const PASSWORD = 'hidden-in-every-report'
 const ROOT = mkdtempSync(join(tmpdir(), 'deployer-simulation-'))
 mkdirSync(join(ROOT, STACK))
 /** The stack's folder: of its files no more is looked at than whether they are still the same. */
@@ -85,6 +88,8 @@ export class Host {
   #isSelf: boolean
   /** Whether an entry has ever been opened in the journal. */
   hasBegun = false
+  /** Images of the release before that had no name of their own when the entry was opened. */
+  unprotected: string[] = []
   startHelperProcess: (name: string) => void = () => undefined
 
   constructor(state: HostState, strokes: Stroke[], { isSelf, keepLines }: { isSelf: boolean; keepLines: boolean }) {
@@ -106,6 +111,7 @@ export class Host {
       this.end(process)
     } else if (fault === 'death, compose goes on') this.end(process)
     else if (fault === 'engine away') this.engine.goAway(5000)
+    else if (fault === 'engine stays away') this.engine.goAway(1_000_000)
     else if (fault === 'engine restarts') {
       this.engine.restart(3000)
       if (this.#isSelf) for (const one of this.#running) one.kill()
@@ -221,7 +227,10 @@ export class Host {
       write: (name, text) =>
         change(`write ${name}`, () => {
           disk[name] = text
-          if (name === 'journal.json' && (JSON.parse(text) as { open: unknown }).open !== null) this.hasBegun = true
+          const { open } = name === 'journal.json' ? JournalFile.parse(JSON.parse(text)) : { open: null }
+          if (!open) return
+          if (!this.hasBegun && open.target !== open.before) this.unprotected = this.#withoutName(open.before)
+          this.hasBegun = true
         }),
       remove: (name) => change(`remove ${name}`, () => delete disk[name]),
       setAside(name) {
@@ -229,6 +238,13 @@ export class Host {
       },
       names: () => Object.keys(disk),
     }
+  }
+
+  /** The images of a release that have no name which a prune leaves. */
+  #withoutName(release: number): string[] {
+    const { services } = Release.parse(JSON.parse(this.state.disk[`${release}.json`] ?? ''))
+    const named = Object.entries(this.state.engine.names).flatMap(([name, id]) => (name.startsWith('deployer-former/') ? [id] : []))
+    return Object.values(services).flatMap(({ imageId }) => (named.includes(imageId) ? [] : [imageId]))
   }
 
   /** One call of Redis. @throws When it is away. */
