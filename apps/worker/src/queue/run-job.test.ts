@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Queue, type Job } from 'bullmq'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
 import type { JobData } from '@deployer/shared/job-data'
 import type { RunReport } from '@deployer/shared/job'
 import { createLogger } from '@deployer/shared/logger'
-import { KEY_PREFIX, queueName } from '@deployer/shared/queue'
+import { jobKey, KEY_PREFIX, queueName } from '@deployer/shared/queue'
 import { beginRun, requestCancel, runKey, saveReport } from '@deployer/shared/run-record'
 import { untraced } from '@deployer/shared/telemetry'
 import { createEngine } from '../adapters/engine-api.ts'
@@ -18,6 +18,7 @@ import { createFileStore, journalFolder } from '../journal/file-store.ts'
 import { createLockStack } from '../lock/stack-lock.ts'
 import type { Compose } from '../ports.ts'
 import { JobAborted } from './job-aborted.ts'
+import { createRecovery } from './recover.ts'
 import { createSaver } from './report-saver.ts'
 import { passNoReturn, runJob, type JobTools } from './run-job.ts'
 
@@ -144,6 +145,22 @@ it('what another start has followed ends nothing, and its journal keeps what the
   expect(JSON.parse(store.read('journal.json') ?? '')).toMatchObject({ untold: [] })
 })
 
+it('what its journal knows to have ended is told, also where the stack cannot be opened or the disk is full', async () => {
+  const journal = { version: 1, next: 1, current: null, unproven: false, open: null, kept: [], pulled: [] }
+  const full = {
+    ...store,
+    write() {
+      throw new Error('no space left on device')
+    },
+  }
+  for (const more of [{ root: { ...tools.root, problem: 'not mounted' } }, { journalStore: () => full }]) {
+    const { jobId, job } = await begun()
+    store.write('journal.json', JSON.stringify({ ...journal, untold: [{ jobId, job: data, report: failure }] }))
+    await expect(runJob(job, data.stack, { ...tools, ...more }, new AbortController())).rejects.toThrow(failure.message ?? '')
+    expect(await stored(jobId)).toMatchObject(failure)
+  }
+})
+
 it('of two starts the first may neither save, nor pass the point of no return, nor end the job', async () => {
   const { jobId, begin } = await begun()
   const start = async () => {
@@ -165,4 +182,20 @@ it('of two starts the first may neither save, nor pass the point of no return, n
   expect(second.abort.signal.aborted).toBe(false)
   await second.saver.last(ended({ state: 'succeeded' }))
   expect(await stored(jobId)).toMatchObject({ state: 'succeeded' })
+})
+
+it('an end that Redis has lost is queued again, and forgotten only when Redis knows it', async () => {
+  const [ended, waits, lost] = [await begun(), await begun(), await begun()]
+  await redis.hset(jobKey(queueName('nas', data.stack), ended.jobId), 'finishedOn', '1')
+  await lost.job.remove()
+  const journal = { version: 1, next: 1, current: null, unproven: false, open: null, kept: [], pulled: [] }
+  const untold = [ended, waits, lost].map(({ jobId }) => ({ jobId, job: data, report: failure }))
+  store.write('journal.json', JSON.stringify({ ...journal, untold }))
+  const recovery = createRecovery(tools)
+  await vi.waitUntil(async () => {
+    await recovery.look()
+    return (await queue.getJob(lost.jobId)) !== undefined
+  }, 60_000)
+  await recovery.stop()
+  expect(JSON.parse(store.read('journal.json') ?? '')).toMatchObject({ untold: untold.slice(1) })
 })

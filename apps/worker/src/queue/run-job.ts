@@ -82,7 +82,6 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
     const flushed = stream.flush()
     await saver.last(ended)
     await flushed
-    journal?.told(jobId)
     const { state, code, message, rolled_back, started_at, finished_at } = ended
     const duration_ms = Date.parse(finished_at ?? started_at) - Date.parse(started_at)
     const fields = { event: 'job_finished', ok: state === 'succeeded', state, code, rolled_back, duration_ms }
@@ -90,7 +89,7 @@ export async function runJob(job: QueuedJob, stack: string, tools: JobTools, abo
     else logger.info(fields, 'job finished')
     // For the dashboard, which shows a failed job's progress beside its reason.
     if (state !== 'succeeded') await job.updateProgress({ ...ended })
-    if (journal) await tidy(tools, stack, journal, state)
+    if (journal) await tidy(tools, jobId, stack, journal, state)
   }
   logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
   const ended = await workOn(
@@ -151,7 +150,11 @@ export async function workOn(run: Run, tools: RunTools): Promise<RunReport> {
       try {
         opened = await openStack(tools, stack, run.signal, reporter.say)
       } catch (error) {
-        const open = error instanceof Refusal ? peekJournal(tools.journalStore(stack))?.open : null
+        const file = error instanceof Refusal ? peekJournal(tools.journalStore(stack)) : null
+        // How it has ended is known, whatever keeps the stack from being opened now.
+        const known = file?.untold.find((one) => one.jobId === jobId)?.report
+        if (known) return await endWith(known, null)
+        const open = file?.open
         // Who holds the lock keeps nothing from being ended that has begun.
         if (open && error instanceof Refusal && error.code === 'stack_busy') continue
         if (open?.jobId === jobId) return await endWith(reporter.end(cannotEnd(error)), null)
@@ -227,14 +230,16 @@ export async function hasOwnContainer({ self, engine, clock }: RunTools, project
   return (await engine.listContainers(clock.timeout(60_000), project)).some(({ id }) => id === self.container)
 }
 
-/** What follows a job: releases are told, and images let go. */
+/** What follows a job: its end need not be told any more, releases are, and images let go. */
 async function tidy(
   { redis, engine, host, clock, logger }: JobTools,
+  jobId: string,
   stack: string,
   journal: Journal,
   state: RunReport['state'],
 ): Promise<void> {
   try {
+    journal.told(jobId)
     await publishReleases(redis, host, stack, journal)
     // What a failed deploy has brought can be looked at until one succeeds.
     if (state === 'succeeded') await releaseImages(engine, stack, journal, clock.timeout(30_000))
