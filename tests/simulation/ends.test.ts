@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Fault, Stroke } from './fate.ts'
 import type { Host } from './host.ts'
-import { shape } from './invariants.ts'
+import { check, shape } from './invariants.ts'
 import { makeScenarios } from './scenarios.ts'
 import { simulate, type Scenario } from './simulate.ts'
 import { journalOf } from './start-job.ts'
@@ -36,6 +36,17 @@ it('a job that ends its worker over and over goes back, and is given up at last'
   expect(journalOf(host).file).toMatchObject({ open: null, unproven: true })
 })
 
+it('no worker runs `up` on a stack that it is part of, whoever goes on', async () => {
+  const scenario: Scenario = { ...find('a stack of its own, good'), next: 'recovery' }
+  const lines = await linesOf(scenario, [])
+  const begun = lines.findIndex((line) => line.includes('"open":{') || line.includes('startHelper'))
+  for (const at of pointsIn(lines.slice(begun), /./)) {
+    const run = await simulate(scenario, [strike(at, 'death')], true)
+    check(scenario, run, ['death'])
+    expect(run.host.fate.lines.filter((line) => / worker .*before compose up/.test(line))).toEqual([])
+  }
+})
+
 it('who has turned back does not try the target again', async () => {
   const scenario = find('an image that ends at once')
   const lines = await linesOf(scenario, [])
@@ -44,6 +55,38 @@ it('who has turned back does not try the target again', async () => {
     const { job } = await simulate(scenario, [strike(at, 'death')])
     expect(job.report?.rolled_back).toBe(true)
     expect(job.report?.steps.map(({ name }) => name)).toEqual(['status', 'config', 'pull', 'rollback'])
+  }
+})
+
+/** The points of a run from the moment on in which there is no way but forward. */
+async function pointsOnceBegun(scenario: Scenario, strokes: Stroke[], from = 0): Promise<number[]> {
+  const lines = await linesOf(scenario, strokes)
+  const up = lines.findIndex((line) => line.includes('"name":"up","state":"running"'))
+  return pointsIn(lines.slice(up), /./).filter((at) => at > from)
+}
+
+it('what has begun is not broken off because its job has lost its lock', async () => {
+  const scenario = find('a good image')
+  const inUp = (await pointsOnceBegun(scenario, []))[4]
+  const resumed = strike(inUp, 'death')
+  for (const strokes of [[], [resumed]]) {
+    const points = await pointsOnceBegun(scenario, strokes, strokes[0]?.at)
+    // The start that ends it has a step to lose it in.
+    for (const at of points.slice(strokes.length * 6, strokes.length * 6 + 8)) {
+      const { job } = await simulate(scenario, [...strokes, strike(at, 'lock lost')])
+      expect([job.attempt, job.report?.state]).toEqual([strokes.length + 1, 'succeeded'])
+    }
+  }
+})
+
+it.each<Fault>(['disk full', 'death, folder locked'])('what has begun is ended by its own job, and told by it: %s', async (fault) => {
+  const scenario = find('a good image')
+  const points = await pointsOnceBegun(scenario, [])
+  const [saved = 0] = pointsIn(await linesOf(scenario, []), /after redis save/)
+  for (const at of points.filter((at) => at < saved)) {
+    const { job, host } = await simulate(scenario, [strike(at, fault)])
+    expect(job.report).toMatchObject({ state: 'succeeded', release: 2 })
+    expect(journalOf(host).file).toMatchObject({ open: null, untold: [], current: 2 })
   }
 })
 

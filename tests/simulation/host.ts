@@ -10,6 +10,7 @@ import type { DeployLimits } from '../../apps/worker/src/converge/tools.ts'
 import { JournalFile, type JournalStore } from '../../apps/worker/src/journal/journal.ts'
 import type { Clock, Engine, PatientEngine } from '../../apps/worker/src/ports.ts'
 import type { RunTools } from '../../apps/worker/src/queue/run-job.ts'
+import { Refusal } from '../../apps/worker/src/refusal.ts'
 import { Release } from '../../apps/worker/src/release/release.ts'
 import { Death, createFate, never, watched, type Fate, type Process, type Stroke } from './fate.ts'
 import { createModelCompose, type Running, type Sources } from './model-compose.ts'
@@ -86,6 +87,10 @@ export class Host {
   #current = new Map<Process, () => void>()
   #stroke: Stroke | null = null
   #isSelf: boolean
+  #isFolderLocked = false
+  #isDiskFull = false
+  /** What a start of a job does when its lock in Redis is lost. */
+  loseLock: () => void = () => undefined
   /** Whether an entry has ever been opened in the journal. */
   hasBegun = false
   /** Images of the release before that had no name of their own when the entry was opened. */
@@ -110,6 +115,11 @@ export class Host {
       for (const one of this.#running) if (one.owner === process) one.kill()
       this.end(process)
     } else if (fault === 'death, compose goes on') this.end(process)
+    else if (fault === 'death, folder locked') {
+      this.#isFolderLocked = true
+      this.end(process)
+    } else if (fault === 'disk full') this.#isDiskFull = true
+    else if (fault === 'lock lost') this.loseLock()
     else if (fault === 'engine away') this.engine.goAway(5000)
     else if (fault === 'engine stays away') this.engine.goAway(1_000_000)
     else if (fault === 'engine restarts') {
@@ -165,6 +175,10 @@ export class Host {
       clock,
       root: { here: ROOT, onHost: ROOT, problem: null },
       lockStack: async (_, signal) => {
+        if (this.#isFolderLocked) {
+          this.#isFolderLocked = false
+          throw new Refusal('stack_busy', 'The folder is locked.')
+        }
         while (this.#lock !== null) await clock.wait(100, signal)
         this.#lock = process
         for (const one of this.#running) if (one.owner !== process && one.owner.dead) one.kill()
@@ -218,6 +232,10 @@ export class Host {
     const change = (name: string, what: () => void) => {
       this.fate.pass(process, `before ${name}`)
       if (process.dead) throw new Death()
+      if (this.#isDiskFull) {
+        this.#isDiskFull = false
+        throw new Error('no space left on device')
+      }
       what()
       this.fate.pass(process, `after ${name}`)
       if (process.dead) throw new Death()
