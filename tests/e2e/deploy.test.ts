@@ -73,7 +73,7 @@ describe('a deploy', () => {
 
   it('adds a service that is new in the file and removes one that has gone from it', async () => {
     await publishImage(engine, image('services'), 'v1')
-    const worker = `  extra:\n    image: ${image('services')}\n    init: true\n`
+    const worker = `  extra:\n    image: ${image('services')}\n    init: true\n    volumes: ["/data"]\n`
     const stack = await world.addStack('services', webFile(image('services')))
     await stack.compose('up', '-d')
     const web = await stack.containers()
@@ -81,9 +81,13 @@ describe('a deploy', () => {
     const added = await deploy(stack.name)
     expect(added.body).toMatchObject({ ok: true, changes: [{ service: 'extra', from: null }] })
     expect(await stack.containers()).toHaveLength(2)
+    const [extra = ''] = await stack.idsOf('extra')
+    const volume = (await engine.docker('inspect', '--format', '{{(index .Mounts 0).Name}}', extra)).trim()
     stack.write('compose.yaml', webFile(image('services'))(Number(new URL(stack.url).port)))
     expect((await deploy(stack.name)).body.ok).toBe(true)
     expect(await stack.containers()).toEqual(web)
+    // Volumes stay, also those without a name.
+    expect((await engine.docker('volume', 'rm', volume)).trim()).toBe(volume)
   })
 
   it('leaves a stopped stack stopped', async () => {

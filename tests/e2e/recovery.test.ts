@@ -221,7 +221,7 @@ describe.concurrent('a step that hangs', () => {
     await stack.compose('up', '-d')
     stack.write('compose.yaml', webFile(`${silent.address}/hangs:latest`)(1))
     const host = await hostOf('canceled')
-    await host.start()
+    await world.start('worker', { ...host.settings, WORKER_CONCURRENCY: '1' })
     const id = await accepted(host.path(stack), stack)
     await stepRuns(id, 'pull')
     await until('the engine to ask the registry', () => silent.open() > 0)
@@ -231,6 +231,8 @@ describe.concurrent('a step that hangs', () => {
     expect(composeProcesses(stack.dir)).toEqual([])
     const waiting = await client.plain('POST', `${host.path(stack)}&wait=true&timeout=1`, stack.name)
     expect(waiting.status).toBe(202)
+    // The canceled one is not in its way.
+    await stepRuns(waiting.body.job_id, 'pull')
     await client.timed('DELETE', `/jobs/${waiting.body.job_id}`)
     await silent.stop()
   })

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { runDeployer } from '../../lab/run-deployer.ts'
 import { publishImage } from '../../lab/sample-image.ts'
+import { startStack } from '../../lab/start-stack.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
 import { engine, registry, useRedis, useWorld } from '../support.ts'
@@ -100,5 +103,23 @@ describe('secrets', () => {
       expect(text.includes('\u001b') || text.includes('\\u001b'), `an escape in ${place}`).toBe(false)
       expect(text).not.toMatch(/\w\*\*\*\w/)
     }
+  })
+
+  it('of what a rollback brings back are in no tail either, though the stack has others by then', async () => {
+    await publishImage(engine, image, 'v1')
+    const [former = '', next = ''] = ['former', 'next'].map((name) => `${name}-${randomBytes(6).toString('hex')}`)
+    const script = 'echo my password is $$PASSWORD; test -f /gate/open || exit 1; exec httpd -f -p 8080 -h /www'
+    const more = `    command: ["/bin/busybox", "sh", "-c", "${script}"]\n    environment: { PASSWORD: "\${PASSWORD}" }\n    volumes: ["./gate:/gate:ro"]\n`
+    const { client } = await world.start('all', { WORKER_NAME: 'former', DATA_DIR: `${world.root}/.former` })
+    const stack = await startStack(world, client, 'former', webFile(image, more), { '.env': `PASSWORD=${former}\n`, 'gate/open': '' })
+    // Neither the one nor the other starts any more.
+    rmSync(`${stack.dir}/gate/open`)
+    stack.write('.env', `PASSWORD=${next}\n`)
+    const { body, text } = await deployAndWait(client, stack.name)
+    expect(body, text).toMatchObject({ code: 'rollback_failed' })
+    for (const name of ['verify', 'rollback']) {
+      expect(body.steps.find((step: any) => step.name === name).tail).toContain('my password is ***')
+    }
+    for (const secret of [former, next]) expect(text).not.toContain(secret)
   })
 })

@@ -4,8 +4,16 @@ export type Fault =
   | 'death'
   /** It is ended; its compose goes on until somebody else takes the lock. */
   | 'death, compose goes on'
+  /** The same, and somebody has locked the stack's folder when the next start wants to. */
+  | 'death, folder locked'
+  /** Its next write to the disk fails. */
+  | 'disk full'
+  /** Its job's lock in Redis is lost, and it is told so. */
+  | 'lock lost'
   /** The engine does not answer for some seconds, and what runs goes on. */
   | 'engine away'
+  /** The same for longer than any step may take. */
+  | 'engine stays away'
   /** The engine ends with all of its containers, and starts those again that are to be. */
   | 'engine restarts'
   /** Its compose is killed. */

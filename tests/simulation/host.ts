@@ -7,15 +7,19 @@ import type { Logger } from '@deployer/shared/logger'
 import { untraced } from '@deployer/shared/telemetry'
 import { createPatientEngine } from '../../apps/worker/src/adapters/patient-engine.ts'
 import type { DeployLimits } from '../../apps/worker/src/converge/tools.ts'
-import type { JournalStore } from '../../apps/worker/src/journal/journal.ts'
+import { JournalFile, type JournalStore } from '../../apps/worker/src/journal/journal.ts'
 import type { Clock, Engine, PatientEngine } from '../../apps/worker/src/ports.ts'
 import type { RunTools } from '../../apps/worker/src/queue/run-job.ts'
+import { Refusal } from '../../apps/worker/src/refusal.ts'
+import { Release } from '../../apps/worker/src/release/release.ts'
 import { Death, createFate, never, watched, type Fate, type Process, type Stroke } from './fate.ts'
 import { createModelCompose, type Running, type Sources } from './model-compose.ts'
 import { ModelEngine, type EngineState } from './model-engine.ts'
 import { clockOf, createTime, type Time } from './time.ts'
 
 export const STACK = 'shop'
+/** Each service of the stack has it, and says it. */
+export const PASSWORD = 'hidden-in-every-report'
 const ROOT = mkdtempSync(join(tmpdir(), 'deployer-simulation-'))
 mkdirSync(join(ROOT, STACK))
 /** The stack's folder: of its files no more is looked at than whether they are still the same. */
@@ -83,8 +87,14 @@ export class Host {
   #current = new Map<Process, () => void>()
   #stroke: Stroke | null = null
   #isSelf: boolean
+  #isFolderLocked = false
+  #isDiskFull = false
+  /** What a start of a job does when its lock in Redis is lost. */
+  loseLock: () => void = () => undefined
   /** Whether an entry has ever been opened in the journal. */
   hasBegun = false
+  /** Images of the release before that had no name of their own when the entry was opened. */
+  unprotected: string[] = []
   startHelperProcess: (name: string) => void = () => undefined
 
   constructor(state: HostState, strokes: Stroke[], { isSelf, keepLines }: { isSelf: boolean; keepLines: boolean }) {
@@ -105,7 +115,13 @@ export class Host {
       for (const one of this.#running) if (one.owner === process) one.kill()
       this.end(process)
     } else if (fault === 'death, compose goes on') this.end(process)
+    else if (fault === 'death, folder locked') {
+      this.#isFolderLocked = true
+      this.end(process)
+    } else if (fault === 'disk full') this.#isDiskFull = true
+    else if (fault === 'lock lost') this.loseLock()
     else if (fault === 'engine away') this.engine.goAway(5000)
+    else if (fault === 'engine stays away') this.engine.goAway(1_000_000)
     else if (fault === 'engine restarts') {
       this.engine.restart(3000)
       if (this.#isSelf) for (const one of this.#running) one.kill()
@@ -159,6 +175,10 @@ export class Host {
       clock,
       root: { here: ROOT, onHost: ROOT, problem: null },
       lockStack: async (_, signal) => {
+        if (this.#isFolderLocked) {
+          this.#isFolderLocked = false
+          throw new Refusal('stack_busy', 'The folder is locked.')
+        }
         while (this.#lock !== null) await clock.wait(100, signal)
         this.#lock = process
         for (const one of this.#running) if (one.owner !== process && one.owner.dead) one.kill()
@@ -212,6 +232,10 @@ export class Host {
     const change = (name: string, what: () => void) => {
       this.fate.pass(process, `before ${name}`)
       if (process.dead) throw new Death()
+      if (this.#isDiskFull) {
+        this.#isDiskFull = false
+        throw new Error('no space left on device')
+      }
       what()
       this.fate.pass(process, `after ${name}`)
       if (process.dead) throw new Death()
@@ -221,7 +245,10 @@ export class Host {
       write: (name, text) =>
         change(`write ${name}`, () => {
           disk[name] = text
-          if (name === 'journal.json' && (JSON.parse(text) as { open: unknown }).open !== null) this.hasBegun = true
+          const { open } = name === 'journal.json' ? JournalFile.parse(JSON.parse(text)) : { open: null }
+          if (!open) return
+          if (!this.hasBegun && open.target !== open.before) this.unprotected = this.#withoutName(open.before)
+          this.hasBegun = true
         }),
       remove: (name) => change(`remove ${name}`, () => delete disk[name]),
       setAside(name) {
@@ -229,6 +256,13 @@ export class Host {
       },
       names: () => Object.keys(disk),
     }
+  }
+
+  /** The images of a release that have no name which a prune leaves. */
+  #withoutName(release: number): string[] {
+    const { services } = Release.parse(JSON.parse(this.state.disk[`${release}.json`] ?? ''))
+    const named = Object.entries(this.state.engine.names).flatMap(([name, id]) => (name.startsWith('deployer-former/') ? [id] : []))
+    return Object.values(services).flatMap(({ imageId }) => (named.includes(imageId) ? [] : [imageId]))
   }
 
   /** One call of Redis. @throws When it is away. */

@@ -1,5 +1,5 @@
 import type { RunReport } from '@deployer/shared/job'
-import { FOLDER, type HostState } from './host.ts'
+import { FOLDER, PASSWORD, type HostState } from './host.ts'
 import { hashOf } from './model-compose.ts'
 import { PROGRAMS, type ModelContainer } from './model-engine.ts'
 import { Trouble, type Run, type Scenario } from './simulate.ts'
@@ -60,6 +60,9 @@ export function check(scenario: Scenario, { host, job, first }: Run, faults: Fau
   const isSame = (one: ModelContainer[], two: ModelContainer[]) =>
     restarted ? shapeOfIds(one) === shapeOfIds(two) : exactly(one) === exactly(two)
   must(isSame(others(now), others(first.engine.containers)), 'another stack was touched')
+  must(host.engine.killed.length === 0, `removed while it ran, without a stop: ${host.engine.killed.join(', ')}`)
+  must(host.unprotected.length === 0, `begun before the images of what ran were protected: ${host.unprotected.join(', ')}`)
+  must(!JSON.stringify(job.report).includes(PASSWORD), `a secret is in the report: ${describe(job.report)}`)
   must(
     now.every(({ name }) => !/^[0-9a-f]{12}_/.test(name)),
     'a container has an unfinished name',

@@ -265,6 +265,7 @@ async function make(work: Up, service: string, isForced: boolean): Promise<boole
       replaces: former === null ? null : former.name,
       restart: own.restart ?? 'no',
       program: own.command?.[0] ?? image.program,
+      says: JSON.stringify(own.environment ?? {}),
       volumes: former?.volumes ?? (own.volumes ?? []).map((path) => `${path} ${engine.state.count++}`),
     })
   }

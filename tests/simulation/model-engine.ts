@@ -20,6 +20,7 @@ export const PROGRAMS: Record<string, Program> = {
   sick: { health: { after: 3000, is: 'unhealthy' } },
   crash: { ends: { after: 100, code: 1 } },
   late: { ends: { after: 5000, code: 1 } },
+  fading: { health: { after: 500, is: 'healthy' }, ends: { after: 5000, code: 1 } },
   usage: { ends: { after: 100, code: 0 } },
   once: { ends: { after: 700, code: 0 } },
   stubborn: { stops: 10_000 },
@@ -40,6 +41,8 @@ export interface ModelContainer extends Container {
   asked: boolean
   /** Anonymous volumes. */
   volumes: string[]
+  /** What it says: it keeps no secret. */
+  says: string
 }
 
 export interface ModelImage {
@@ -65,6 +68,8 @@ export class ModelEngine {
   readonly #onEnd: (container: ModelContainer) => void
   #watchers: { project: string | null; onEvent: (event: ContainerEvent | null) => void; fail: (error: Error) => void }[] = []
   #awayUntil = -1
+  /** Names of containers that were removed while they ran. */
+  readonly killed: string[] = []
 
   /** @param onEnd Told of each container that has ended. */
   constructor(state: EngineState, time: Time, onEnd: (container: ModelContainer) => void) {
@@ -201,7 +206,10 @@ export class ModelEngine {
   remove(id: string): void {
     const container = this.find(id)
     container.asked = true
-    if (container.state === 'running') this.#end(container, 137, false)
+    if (container.state === 'running') {
+      this.killed.push(container.name)
+      this.#end(container, 137, false)
+    }
     this.state.containers.splice(this.state.containers.indexOf(container), 1)
     this.#tell(container, 'destroy')
   }
@@ -276,7 +284,7 @@ export class ModelEngine {
             return { id, service, status: state, exitCode: exitCode ?? 0, health, restartCount, startedAt }
           }, null),
         ),
-      lastLogLines: (id, _, signal) => asked(signal, () => `this is what ${id.slice(0, 12)} said`),
+      lastLogLines: (id, _, signal) => asked(signal, () => orGone(() => this.find(id).says, '')),
       stopContainer: (id, signal) =>
         asked(signal, async () => {
           if (state.containers.some((one) => one.id === id)) await this.stop(id)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Host, FOLDER, STACK, type HostState } from './host.ts'
+import { Host, FOLDER, PASSWORD, STACK, type HostState } from './host.ts'
 import { createModelCompose, type Definition, type ModelService } from './model-compose.ts'
 import { shape } from './invariants.ts'
 import { simulate, type Scenario } from './simulate.ts'
@@ -20,7 +20,7 @@ function change(state: HostState, what: (services: Record<string, ModelService>,
 const ALWAYS = { restart: 'unless-stopped' }
 
 function stack(isSelf: boolean): Definition {
-  return {
+  const definition: Definition = {
     name: STACK,
     services: {
       db: { image: 'reg/db:1', ...ALWAYS, volumes: ['/data'] },
@@ -30,6 +30,8 @@ function stack(isSelf: boolean): Definition {
       ...(isSelf ? { worker: { image: 'reg/worker:1', ...ALWAYS } } : {}),
     },
   }
+  for (const service of Object.values(definition.services)) service.environment = { PASSWORD }
+  return definition
 }
 
 /** A host on which the stack runs, started by hand, beside another one; nothing of it is known yet. */
@@ -109,6 +111,14 @@ export async function makeScenarios(): Promise<Scenario[]> {
     make('an image that ends at once, never deployed before', 'before', newImage('crash'), { from: unknown }),
     make('an image that ends after a while', 'before', newImage('late')),
     make('an image that is not healthy', 'before', newImage('sick')),
+    make('a service that is well only until another one is', 'before', (state) => {
+      newImage('serve')(state)
+      change(state, ({ api }) => {
+        if (!api) return
+        api.command = ['fading', '2']
+        delete api.restart
+      })
+    }),
     make('an image that ends with 0', 'before', (state) => {
       newImage('usage')(state)
     }),

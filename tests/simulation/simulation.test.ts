@@ -13,7 +13,16 @@ const PAIRS = 300
 const SAMPLES = 20
 const patience = { timeout: 24 * 3_600_000 }
 
-const FAULTS: Fault[] = ['death', 'death, compose goes on', 'engine away', 'engine restarts', 'compose killed', 'redis away', 'redis empty']
+const FAULTS: Fault[] = [
+  'death',
+  'death, compose goes on',
+  'lock lost',
+  'engine away',
+  'engine restarts',
+  'compose killed',
+  'redis away',
+  'redis empty',
+]
 const PAUSES = [0, 50, 1000, 30_000]
 
 const scenarios = await makeScenarios()

@@ -1,11 +1,10 @@
 import type { RunReport } from '@deployer/shared/job'
 import { Journal, JournalFile } from '../../apps/worker/src/journal/journal.ts'
 import { releaseImages } from '../../apps/worker/src/journal/former-names.ts'
-import { finish } from '../../apps/worker/src/pipeline/finish.ts'
 import { reportRun, type RunSink } from '../../apps/worker/src/pipeline/report-run.ts'
-import { hasOwnContainer, workOn } from '../../apps/worker/src/queue/run-job.ts'
+import { endOpen } from '../../apps/worker/src/queue/recover.ts'
+import { workOn } from '../../apps/worker/src/queue/run-job.ts'
 import { JobAborted } from '../../apps/worker/src/queue/job-aborted.ts'
-import { startHelper } from '../../apps/worker/src/self/helper.ts'
 import { openStack } from '../../apps/worker/src/stacks/open-stack.ts'
 import { never, type Process } from './fate.ts'
 import { STACK, trace, type Host, type QueuedJob } from './host.ts'
@@ -34,15 +33,17 @@ export async function startJob(host: Host, process: Process, queued: QueuedJob, 
     await opened.release()
     return report
   }
+  const abort = new AbortController()
+  host.loseLock = () => abort.abort(new JobAborted('lost'))
   return workOn(
     {
       jobId,
       data,
       expect: {},
       newReporter: (former) =>
-        reportRun(sinkOf(host, process), tools.logger, tools.clock, new AbortController().signal, [], former && structuredClone(former)),
+        reportRun(sinkOf(host, process), tools.logger, tools.clock, abort.signal, [], former && structuredClone(former)),
       unfit: attempt > 3 ? { state: 'failed', code: 'step_failed', message: 'given up' } : null,
-      signal: new AbortController().signal,
+      signal: abort.signal,
       enterApplying: () =>
         host.redis(process, 'enterApplying', () => {
           if (host.jobs.get(jobId) !== queued || queued.attempt !== attempt) throw new JobAborted('lost')
@@ -52,8 +53,13 @@ export async function startJob(host: Host, process: Process, queued: QueuedJob, 
           if (host.jobs.get(jobId) !== queued || queued.attempt !== attempt) throw new JobAborted('lost')
           queued.report = structuredClone(ended)
         })
-        journal?.told(jobId)
-        if (journal) await releaseImages(tools.engine, STACK, journal, tools.clock.timeout(30_000)).catch(() => undefined)
+        if (!journal) return
+        try {
+          journal.told(jobId)
+          await releaseImages(tools.engine, STACK, journal, tools.clock.timeout(30_000))
+        } catch {
+          // It is done again after the next job.
+        }
       },
     },
     tools,
@@ -84,14 +90,7 @@ export async function finishOpen(host: Host, process: Process, container: string
   const tools = host.tools(process, container)
   const never = new AbortController().signal
   const opened = await openStack(tools, STACK, never, () => undefined)
-  const { open } = opened.journal.file
-  if (open && tools.self && (await hasOwnContainer(tools, opened.journal.release(open.target)?.project))) {
-    await startHelper(tools.engine, tools.self, open.jobId, STACK, never)
-  } else if (open) {
-    const reporter = reportRun(sinkOf(host, process), tools.logger, tools.clock, never, [], open.report)
-    reporter.detach()
-    await finish(opened.tools(reporter), reporter, opened.journal)
-  }
+  await endOpen(tools, STACK, opened, (former) => reportRun(sinkOf(host, process), tools.logger, tools.clock, never, [], former))
   await opened.release()
 }
 

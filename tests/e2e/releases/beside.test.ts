@@ -82,3 +82,37 @@ it('a project of its own in a folder within is not taken for the stack', async (
   expect(await stateOf(before[0])).toBe('running')
   await stack.compose(...within, 'down', '-t', '0')
 })
+
+it('what breaks beside a deploy that did not touch it fails that deploy', async () => {
+  await publishImage(engine, image('neighbor'), 'v1')
+  const run = (script: string) => `    command: ["/bin/busybox", "sh", "-c", "${script}"]\n    volumes: ["./shared:/shared"]\n`
+  const lives = run('until test -f /shared/blow; do sleep 0.1; done; rm /shared/blow; echo struck; exit 1')
+  const more = `  neighbor:\n    image: ${image('neighbor')}\n    init: true\n${lives}`
+  const stack = await startStack(world, client, 'neighbor', webFile(image('neighbor'), more), { 'shared/empty': '' })
+  const before = await stack.idsOf('neighbor')
+  // Well itself, once the other one has felt it.
+  const test = '["CMD", "/bin/busybox", "sh", "-c", "! test -f /shared/blow"]'
+  const strikes = run('touch /shared/blow; exec httpd -f -p 8080 -h /www')
+  const healthcheck = `    healthcheck: { test: ${test}, interval: 500ms, retries: 100 }\n`
+  stack.rewrite((port) => webFile(image('neighbor'), strikes + healthcheck + more)(port))
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(body, text).toMatchObject({ ok: false, rolled_back: true, changes: [] })
+  expect(body.message).toContain('neighbor exited with 1, although this deploy did not change it')
+  await untilPage(stack, 'v1')
+  expect(await stack.idsOf('neighbor')).toEqual(before)
+  expect(await stateOf(before[0])).toBe('running')
+})
+
+it('a service that the file has under a profile is left as it is, running or not', async () => {
+  await publishImage(engine, image('profile'), 'v1')
+  const more = `  tool:\n    image: ${image('profile')}\n    init: true\n    profiles: [tools]\n`
+  const stack = await world.addStack('profile', webFile(image('profile'), more))
+  await stack.compose('--profile', 'tools', 'up', '-d')
+  const before = await stack.idsOf('tool')
+  await publishImage(engine, image('profile'), 'v2')
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(body, text).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+  await untilPage(stack, 'v2')
+  expect(await stack.idsOf('tool')).toEqual(before)
+  expect(await stateOf(before[0])).toBe('running')
+})

@@ -34,6 +34,31 @@ it('forgets the images of forgotten releases, those alone that Deployer has pull
   expect(new Set(kept.trim().split('\n'))).toEqual(new Set(ids.slice(-2)))
 })
 
+it('leaves what another stack keeps whose name differs in no letter', async () => {
+  const [one, other] = await Promise.all(
+    ['twin-a', 'twin_a'].map(async (name) => {
+      await publishImage(engine, image(name), 'v1')
+      return startStack(world, client, name, webFile(image(name)))
+    }),
+  )
+  const deploy = async (name: string, stack = '') => {
+    await publishImage(engine, image(name), 'v2')
+    const { body, text } = await deployAndWait(client, stack)
+    expect(body, text).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+  }
+  const kept = async () => {
+    const names = ['images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=deployer-former/${one?.name}/*`]
+    return (await engine.docker(...names)).trim().split('\n')
+  }
+  await deploy('twin-a', one?.name)
+  const before = await kept()
+  expect(before).toHaveLength(2)
+  await deploy('twin_a', other?.name)
+  const after = await kept()
+  expect(after).toHaveLength(4)
+  expect(after).toEqual(expect.arrayContaining(before))
+})
+
 it('pulls nothing onto a disk that is nearly full', async () => {
   const full = await world.start('all', { MIN_FREE_DISK: '9000TB', WORKER_NAME: 'full', DATA_DIR: `${world.root}/.full` })
   await publishImage(engine, image('full'), 'v1')

@@ -38,3 +38,19 @@ it('without rollback a service that has ended can be deployed again, though noth
   expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true })
   await untilPage(stack, 'v3')
 })
+
+it('once rollback is on again, the way back from what was left without one leads to what was well', async () => {
+  const settings = { WORKER_NAME: 'turned', DATA_DIR: `${world.root}/.turned` }
+  const without = await world.start('all', { ...settings, ROLLBACK: 'false' })
+  await publishImage(engine, image('turned'), 'v1')
+  const stack = await startStack(world, without.client, 'turned', webFile(image('turned')))
+  await publishImage(engine, image('turned'), 'v2', 'crash')
+  const left = await deployAndWait(without.client, stack.name)
+  expect(left.body, left.text).toMatchObject({ code: 'step_failed', rolled_back: false })
+  await without.stop()
+  const { client } = await world.start('all', settings)
+  await publishImage(engine, image('turned'), 'v3', 'crash')
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(body, text).toMatchObject({ code: 'step_failed', rolled_back: true, release: 1 })
+  await untilPage(stack, 'v1')
+})

@@ -126,6 +126,15 @@ it('is not waited for where nobody wants to hear who has it', async () => {
   await (await lockStack(stack, never, null)).release()
 })
 
+it('is given up, for the reason that is given, by who is to stop while it waits', async () => {
+  const stack = newStack()
+  const first = await lockStack(stack, never, unsaid)
+  const stop = new AbortController()
+  const why = new Error('the worker is to stop')
+  await expect(lockStack(stack, stop.signal, () => stop.abort(why))).rejects.toBe(why)
+  await first.release()
+})
+
 it('is refused after the timeout when somebody else has locked the folder, and names who', async () => {
   const stack = newStack()
   const backup = await run(`exec 3<${stack.dir}; flock 3; echo $$; exec sleep 1000 >/dev/null`)

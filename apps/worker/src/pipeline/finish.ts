@@ -34,6 +34,8 @@ export async function finish(tools: Tools, reporter: RunReporter, journal: Journ
   const keptBefore = journal.release(open.before)
   if (!keptTarget || !keptBefore) return close(tools, reporter, journal, open.before, false, lostReleases())
   tools.hide(keptTarget.definition)
+  // The stack's files may have other values by now.
+  tools.hide(keptBefore.definition)
   let entry = journal.update({ starts: open.starts + 1 })
   if (entry.starts > MOST_STARTS) return close(tools, reporter, journal, keptBefore.number, false, gaveUp())
   const target = await renewHashes(tools, journal, keptTarget)

@@ -20,6 +20,7 @@ export interface RunSink {
 
 /** Collects what happens in a run. */
 export interface RunReporter extends StepRunner {
+  /** From here on these are shown nowhere, beside all that were named before. */
   hide(secrets: string[]): void
   /** A line for the live log before the first step: the job waits for something. */
   say(line: string): void
@@ -44,7 +45,8 @@ export function reportRun(
   secrets: string[],
   former: RunReport | null,
 ): RunReporter {
-  let redact = createRedact(secrets)
+  const hidden = new Set(secrets)
+  let redact = createRedact(hidden)
   let jobSignal: AbortSignal | null = signal
   const report: RunReport = former ?? newReport(clock.timestamp())
   sink.event('state', { state: 'running' })
@@ -52,7 +54,8 @@ export function reportRun(
 
   return {
     hide(more) {
-      redact = createRedact([...secrets, ...more])
+      for (const secret of more) hidden.add(secret)
+      redact = createRedact(hidden)
     },
     say(line) {
       sink.event('log', { step: 'status', line: redact(line) })

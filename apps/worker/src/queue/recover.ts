@@ -1,15 +1,16 @@
 import { Queue } from 'bullmq'
+import type { RunReport } from '@deployer/shared/job'
 import { queueName, jobKey } from '@deployer/shared/queue'
 import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { stacksWithJournal } from '../journal/file-store.ts'
 import { peekJournal, type JournalFile } from '../journal/journal.ts'
 import { finish } from '../pipeline/finish.ts'
-import { reportRun } from '../pipeline/report-run.ts'
+import { reportRun, type RunReporter } from '../pipeline/report-run.ts'
 import { startHelper } from '../self/helper.ts'
-import { openStack } from '../stacks/open-stack.ts'
+import { openStack, type OpenStack } from '../stacks/open-stack.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
-import { hasOwnContainer, type JobTools } from './run-job.ts'
+import { hasOwnContainer, type JobTools, type RunTools } from './run-job.ts'
 
 /** Milliseconds between two looks. */
 const INTERVAL = 10_000
@@ -74,21 +75,42 @@ async function finishOpen(tools: JobTools, stack: string): Promise<void> {
     const { open } = opened.journal.file
     if (!open) return
     const logger = tools.logger.child({ stack, job_id: open.jobId })
-    if (tools.self && (await hasOwnContainer(tools, opened.journal.release(open.target)?.project))) {
-      await startHelper(engine, tools.self, open.jobId, stack, tools.stopping)
-      return
-    }
-    logger.warn({ event: 'recovery' }, 'a worker died while it changed this stack; finishing it')
     const stream = createJobStreamWriter(redis, open.jobId, retention, () => undefined)
     const sink = { save: () => undefined, event: stream.add, trace }
-    const reporter = reportRun(sink, logger, clock, new AbortController().signal, secrets, open.report)
-    reporter.detach()
-    const { state, code } = await finish(opened.tools(reporter), reporter, opened.journal)
+    const ended = await endOpen(tools, stack, opened, (former) => {
+      logger.warn({ event: 'recovery' }, 'a worker died while it changed this stack; finishing it')
+      return reportRun(sink, logger, clock, new AbortController().signal, secrets, former)
+    })
+    if (!ended) return
+    const { state, code } = ended
     logger.info({ event: 'recovered', state, code }, 'the stack is whole again')
     if (redis.status === 'ready') await settleWithin(PATIENCE, stream.flush())
   } finally {
     await opened.release()
   }
+}
+
+/**
+ * Ends what is open in a stack, or leaves it to a helper where the stack has this worker.
+ *
+ * @param newReporter Collects how the job goes on.
+ * @returns The job's report; `null` where nothing is open, or a helper goes on.
+ */
+export async function endOpen(
+  tools: RunTools,
+  stack: string,
+  opened: OpenStack,
+  newReporter: (former: RunReport) => RunReporter,
+): Promise<RunReport | null> {
+  const { open } = opened.journal.file
+  if (!open) return null
+  if (tools.self && (await hasOwnContainer(tools, opened.journal.release(open.target)?.project))) {
+    await startHelper(tools.engine, tools.self, open.jobId, stack, tools.stopping)
+    return null
+  }
+  const reporter = newReporter(open.report)
+  reporter.detach()
+  return finish(opened.tools(reporter), reporter, opened.journal)
 }
 
 /** Lets Redis hear the end of a job that it has lost; one that it knows to have ended has nothing more to tell. */

@@ -2,7 +2,7 @@ import type { Job as QueuedJob } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { RunReport } from '@deployer/shared/job'
 import { JobData } from '@deployer/shared/job-data'
-import { beginRun, enterApplying } from '@deployer/shared/run-record'
+import { beginRun, enterApplying, type RunFence } from '@deployer/shared/run-record'
 import type { Trace } from '@deployer/shared/telemetry'
 import { peekJournal, type Journal } from '../journal/journal.ts'
 import { protectImages, releaseImages } from '../journal/former-names.ts'
@@ -17,7 +17,7 @@ import { JobAborted } from './job-aborted.ts'
 import { JobFailed } from './job-failed.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
 import { publishReleases } from './publish-releases.ts'
-import { createSaver } from './report-saver.ts'
+import { createSaver, type ReportSaver } from './report-saver.ts'
 
 /** A job that killed its worker this many times before it changed anything is not tried again. */
 const MOST_STARTS = 3
@@ -87,7 +87,6 @@ export async function runJob(
     const flushed = stream.flush()
     await saver.last(ended)
     await flushed
-    journal?.told(jobId)
     const { state, code, message, rolled_back, started_at, finished_at } = ended
     const duration_ms = Date.parse(finished_at ?? started_at) - Date.parse(started_at)
     const fields = { event: 'job_finished', ok: state === 'succeeded', state, code, rolled_back, duration_ms }
@@ -95,7 +94,7 @@ export async function runJob(
     else logger.info(fields, 'job finished')
     // For the dashboard, which shows a failed job's progress beside its reason.
     if (state !== 'succeeded') await job.updateProgress({ ...ended })
-    if (journal) await tidy(tools, stack, journal, state)
+    if (journal) await tidy(tools, jobId, stack, journal, state)
   }
   logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
   const ended = await workOn(
@@ -106,16 +105,19 @@ export async function runJob(
       newReporter: (former) => reportRun(sink, logger, clock, abort.signal, tools.secrets, former),
       unfit: phase === 'canceled' || phase === 'canceling' ? canceled() : fence.attempt > MOST_STARTS ? gaveUp() : null,
       signal: abort.signal,
-      async enterApplying() {
-        // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
-        const [now] = await orGiveUp(tools, Promise.all([enterApplying(redis, fence), saver.settled()]))
-        if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
-      },
+      enterApplying: () => passNoReturn(tools, fence, saver),
       settle,
     },
     tools,
   )
   return conclude(ended)
+}
+
+/** Passes the point after which a job is no longer cancelable. @throws {JobAborted} when it is canceled, or another start has followed. */
+export async function passNoReturn(tools: JobTools, fence: RunFence, saver: ReportSaver): Promise<void> {
+  // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
+  const [now] = await orGiveUp(tools, Promise.all([enterApplying(tools.redis, fence), saver.settled()]))
+  if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
 }
 
 /** What has begun in a stack has not ended, because of something that nobody has foreseen: it is tried again. */
@@ -153,7 +155,11 @@ export async function workOn(run: Run, tools: RunTools): Promise<RunReport> {
       try {
         opened = await openStack(tools, stack, run.signal, reporter.say)
       } catch (error) {
-        const open = error instanceof Refusal ? peekJournal(tools.journalStore(stack))?.open : null
+        const file = error instanceof Refusal ? peekJournal(tools.journalStore(stack)) : null
+        // How it has ended is known, whatever keeps the stack from being opened now.
+        const known = file?.untold.find((one) => one.jobId === jobId)?.report
+        if (known) return await endWith(known, null)
+        const open = file?.open
         // Who holds the lock keeps nothing from being ended that has begun.
         if (open && error instanceof Refusal && error.code === 'stack_busy') continue
         if (open?.jobId === jobId) return await endWith(reporter.end(cannotEnd(error)), null)
@@ -229,14 +235,16 @@ export async function hasOwnContainer({ self, engine, clock }: RunTools, project
   return (await engine.listContainers(clock.timeout(60_000), project)).some(({ id }) => id === self.container)
 }
 
-/** What follows a job: releases are told, and images let go. */
+/** What follows a job: its end need not be told any more, releases are, and images let go. */
 async function tidy(
   { redis, engine, host, clock, logger }: JobTools,
+  jobId: string,
   stack: string,
   journal: Journal,
   state: RunReport['state'],
 ): Promise<void> {
   try {
+    journal.told(jobId)
     await publishReleases(redis, host, stack, journal)
     // What a failed deploy has brought can be looked at until one succeeds.
     if (state === 'succeeded') await releaseImages(engine, stack, journal, clock.timeout(30_000))
