@@ -101,7 +101,7 @@ let jobs = 0
 async function begun(): Promise<{ jobId: string; job: Job; begin: () => ReturnType<typeof beginRun> }> {
   const jobId = `0199a8f0-0000-7000-8000-${String(++jobs).padStart(12, '0')}`
   const job = await queue.add(data.action, data, { jobId })
-  return { jobId, job, begin: () => beginRun(redis, jobId, data, 0, RETENTION) }
+  return { jobId, job, begin: () => beginRun(redis, jobId, data, 0) }
 }
 
 it.each([failure, ended({ state: 'succeeded' })])(
@@ -119,7 +119,7 @@ it.each([failure, ended({ state: 'succeeded' })])(
 it('what was to be canceled when its worker died is canceled', async () => {
   const { jobId, job, begin } = await begun()
   await begin()
-  expect(await requestCancel(redis, { ...data, job_id: jobId, to: null }, 0, RETENTION)).toBe('canceling')
+  expect(await requestCancel(redis, { ...data, job_id: jobId, to: null }, 0)).toBe('canceling')
   await expect(runJob(job, data.stack, tools, new AbortController())).rejects.toThrow('canceled')
   expect(await stored(jobId)).toMatchObject({ state: 'canceled', code: 'canceled', steps: [] })
 })
