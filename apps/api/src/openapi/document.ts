@@ -11,6 +11,8 @@ import {
   canceledExample,
   deployedExample,
   deployExample,
+  hostForgottenExample,
+  hostsExample,
   plannedExample,
   releasesExample,
   rollbackExample,
@@ -128,7 +130,7 @@ export function openApiDocument() {
           operationId: 'listHosts',
           summary: 'Every host: its engine, stacks and release, and whether a worker of it lives',
           tags: ['stacks'],
-          responses: { '200': { description: 'The hosts.', content: json(HostList) }, ...problems([...GATES, 'forbidden']) },
+          responses: { '200': { description: 'The hosts.', content: json(HostList, hostsExample) }, ...problems(READING) },
         },
       },
       '/hosts/{name}': {
@@ -140,8 +142,8 @@ export function openApiDocument() {
           description: `Its stacks are no longer listed, and its jobs end. Only with the main secret. ${TIMESTAMPED.description}`,
           requestParams: { path: z.object({ name: HostName }) },
           responses: {
-            '200': { description: 'It is forgotten.', content: json(HostForgotten) },
-            ...problems([...GATES, 'forbidden', 'host_not_found', 'host_online']),
+            '200': { description: 'It is forgotten.', content: json(HostForgotten, hostForgottenExample) },
+            ...problems([...GATES, 'signature_replayed', 'forbidden', 'host_not_found', 'host_online']),
           },
         },
       },

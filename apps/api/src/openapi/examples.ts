@@ -1,7 +1,9 @@
+import type { z } from 'zod'
 import type { Job } from '@deployer/shared/job'
 import type { ReleaseSummary } from '@deployer/shared/releases'
+import { version } from '@deployer/shared/version'
 import { queuedJob } from '../jobs/to-job.ts'
-import type { StackList } from './answers.ts'
+import type { HostForgotten, HostList, StackList } from './answers.ts'
 
 /** What the web service's image is called in the registry, before and after. */
 const FROM = 'sha256:fe93d99c2b42fb44b1416a454db9bdcd50c254131c12ebf52dd88d04508d4b80'
@@ -159,6 +161,22 @@ export const stacksExample: StackList = {
     },
   ],
 }
+
+export const hostsExample: z.infer<typeof HostList> = {
+  hosts: [
+    {
+      host: 'nas',
+      online: true,
+      last_seen: '2026-01-02T03:04:05.000Z',
+      stacks: ['media'],
+      version,
+      engine: '0b1f5c1e-6f0a-4a39-9c0e-6f9d0c0a7b11',
+      clock_ahead_ms: 0,
+    },
+  ],
+}
+
+export const hostForgottenExample: z.infer<typeof HostForgotten> = { ok: true, host: 'old-nas', jobs_ended: 1 }
 
 /** A job while it runs. */
 export const runningExample: Job = {
