@@ -62,6 +62,9 @@ export function check(scenario: Scenario, { host, job, first }: Run, faults: Fau
   must(isSame(others(now), others(first.engine.containers)), 'another stack was touched')
   must(host.engine.killed.length === 0, `removed while it ran, without a stop: ${host.engine.killed.join(', ')}`)
   must(host.unprotected.length === 0, `begun before the images of what ran were protected: ${host.unprotected.join(', ')}`)
+  const kept = journal.releases().flatMap(({ release }) => Object.values(release.services).map(({ imageId }) => imageId))
+  const lost = kept.filter((id) => id in first.engine.images && !(id in host.engine.state.images))
+  must(lost.length === 0, `images of kept releases have gone: ${lost.join(', ')}`)
   must(!JSON.stringify(job.report).includes(PASSWORD), `a secret is in the report: ${describe(job.report)}`)
   must(
     now.every(({ name }) => !/^[0-9a-f]{12}_/.test(name)),

@@ -104,6 +104,18 @@ export async function makeScenarios(): Promise<Scenario[]> {
     make('nothing new', 'target', () => undefined),
     make('a good image', 'target', newImage('serve')),
     make('a good image, never deployed before', 'target', newImage('serve'), { from: unknown }),
+    make(
+      'a good image, and one of a kept release is gone',
+      'target',
+      (state) => {
+        const { images, names } = state.engine
+        const [web] = known.engine.containers.filter(({ project, service }) => project === STACK && service === 'web')
+        delete images[web?.imageId ?? '']
+        state.engine.names = Object.fromEntries(Object.entries(names).filter(([, id]) => id in images))
+        push(state, 'reg/web:1', '3', 'serve')
+      },
+      { from: second },
+    ),
     make('a good definition', 'target', newCommand('serve')),
     make('a new service and a dropped one', 'target', otherServices),
     make('a new task', 'target', (state) => push(state, 'reg/task:1', '2', 'once')),

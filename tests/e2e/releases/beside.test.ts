@@ -50,6 +50,9 @@ it('a service that was stopped by hand is stopped again by a rollback, and a one
   await publishImage(engine, image('halted'), 'v2', 'crash')
   const failed = await deployAndWait(client, stack.name)
   expect(failed.body, failed.text).toMatchObject({ rolled_back: true, changes: [] })
+  // The way back is about what is otherwise than before: it starts nothing that it has to stop again.
+  const { tail } = failed.body.steps.find(({ name }: any) => name === 'rollback')
+  expect(tail.split('\n').filter((line: string) => line.includes('db is stopped again'))).toHaveLength(1)
   await untilPage(stack, 'v1')
   expect(await stateOf(`${stack.name}-db-1`)).toBe('exited')
   expect(await stateOf(`once-${stack.name}`)).toBe('running')

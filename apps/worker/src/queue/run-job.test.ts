@@ -29,6 +29,7 @@ const logger = createLogger('silent', 'test', [])
 // Its commands wait until the server is there.
 const redis = connectRedis(`unix:${socket}`, 'test', logger, PATIENT)
 const queue = new Queue(queueName('nas', 'media'), { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true })
+queue.on('error', () => undefined)
 afterAll(async () => {
   await queue.close()
   redis.disconnect()

@@ -16,7 +16,7 @@ async function isRefused(text: string): Promise<boolean> {
 }
 
 it.each(['$TOKEN', '${TOKEN}', 'bearer $TOKEN.', '${TOKEN:-none}', '${TOKEN-none}', '${TOKEN:?is missing}', '${TOKEN+yes}'])(
-  'a service that takes the variable as %s is not changed by its loss',
+  'a service that takes the variable as %s would lose it',
   async (text) => {
     expect(await isRefused(text)).toBe(true)
   },
