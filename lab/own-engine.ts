@@ -19,18 +19,26 @@ export interface OwnEngine extends Engine {
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`
 
 /**
- * Starts an engine with a folder of its own. It has no bridge and sets no rules of the kernel's, of which there are only the machine's: another engine's
+ * Starts an engine with a folder and a bridge of its own. It sets no rules of the kernel's, of which there are only the machine's: another engine's
  * would go with each of its restarts. Its containers reach each other, and are reached on their published ports.
  *
  * @param liveRestore Whether its containers run on while it is away.
  */
 export async function startOwnEngine({ liveRestore }: { liveRestore: boolean }): Promise<OwnEngine> {
-  const home = `/var/lib/deployer-lab-${randomBytes(3).toString('hex')}`
+  const name = randomBytes(3).toString('hex')
+  const home = `/var/lib/deployer-lab-${name}`
+  const bridge = `dlab-${name}`
   mkdirSync(home, { recursive: true, mode: 0o711 })
   const dockerHost = `unix://${join(home, 'docker.sock')}`
   const folders = `--data-root ${home}/data --exec-root ${home}/exec --pidfile ${home}/pid`
-  const addresses = `10.${randomInt(100, 200)}.0.0/16`
-  const network = `--bridge none --iptables=false --ip6tables=false --default-address-pool base=${addresses},size=24`
+  const block = `10.${randomInt(100, 200)}`
+  const addresses = `${block}.0.0/16`
+  const ip = (...args: string[]) => command('ip', args, { PATH })
+  // Not `--bridge none`: an engine that is told so removes the machine's docker0.
+  await ip('link', 'add', bridge, 'type', 'bridge')
+  await ip('address', 'add', `${block}.255.1/24`, 'dev', bridge)
+  await ip('link', 'set', bridge, 'up')
+  const network = `--bridge ${bridge} --iptables=false --ip6tables=false --default-address-pool base=${addresses},size=24`
   const options = `-H ${dockerHost} ${folders} ${network} --log-level error ${liveRestore ? '--live-restore' : ''}`.trim().split(' ')
   // Other engines of this machine have the kernel drop what no rule lets pass, also within one bridge.
   const pass = (what: '-I' | '-D') => command('iptables', [what, 'FORWARD', '-s', addresses, '-d', addresses, '-j', 'ACCEPT'], { PATH })
@@ -66,6 +74,7 @@ export async function startOwnEngine({ liveRestore }: { liveRestore: boolean }):
       if (ids.length > 0) await engine.docker('rm', '-f', ...ids)
       await child.stop()
       await pass('-D')
+      await ip('link', 'delete', bridge)
       // One that was killed leaves mounts behind.
       const mounts = readFileSync('/proc/mounts', 'utf8')
         .split('\n')

@@ -65,6 +65,8 @@ describe('what is kept of finished jobs', () => {
     expect((await read(failed.job_id)).body).toEqual(failed)
     const plan = await client.timed('POST', `/stacks/${stack.name}/plan?wait=1`)
     expect(plan.body.state).toBe('succeeded')
+    // The report is there before BullMQ is told.
+    await until('its queue to know', async () => (await redis.cli('hexists', queueKey(plan.body.job_id), 'finishedOn')).trim() === '1')
     await redis.cli('del', `deployer:run:${plan.body.job_id}`)
     expect((await read(plan.body.job_id)).body).toMatchObject({ state: 'succeeded', ok: true, code: null, message: null })
   })

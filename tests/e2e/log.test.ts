@@ -80,6 +80,7 @@ describe('the log of the API', () => {
     const text = (await ask('/metrics', `Bearer ${token}`, '203.0.113.5')).text
     const counted = (code: string) => Number(new RegExp(`^deployer_requests_refused_total{code="${code}"} (\\d+)$`, 'm').exec(text)?.[1])
     expect([counted('login_invalid'), counted('login_missing'), counted('token_invalid')]).toEqual([32, 1, 31])
+    await until('the line of the last', () => refusals(api.logLines()).some(({ client }) => client === '203.0.113.4'))
     expect(refusals(api.logLines()).map(({ code, client, path }) => [code, client, path])).toEqual(
       expect.arrayContaining([
         ['login_invalid', '203.0.113.2', '/dashboard'],
@@ -95,6 +96,7 @@ describe('the log of the API, of who has a key,', () => {
     const api = await world.start('api', settings)
     await until('readiness', async () => (await api.client.raw('GET', '/ready')).status === 200)
     expect((await api.client.plain('POST', '/deploy/no-such-stack', 'no-such-stack')).status).toBe(404)
+    await until('the line', () => refusals(api.logLines()).length > 0)
     expect(refusals(api.logLines())).toMatchObject([{ code: 'stack_not_found', caller: 'default', path: '/deploy/no-such-stack' }])
   })
 })
@@ -127,7 +129,8 @@ describe('the log of the worker', () => {
     ] as const) {
       const { body } = await client.plain('POST', `/deploy/${name}?wait=1`, name)
       expect(body.code).toBe(code)
-      const line = worker.logLines().find(({ event, job_id }) => event === 'job_finished' && job_id === body.job_id)
+      const told = () => worker.logLines().find(({ event, job_id }) => event === 'job_finished' && job_id === body.job_id)
+      const line = await until('the line of the job', told)
       expect(line).toMatchObject({ level: 'warn', stack: name, ok: false, code, message: body.message })
       expect(body.message).toBeTruthy()
     }

@@ -146,7 +146,7 @@ describe('the OpenAPI document', () => {
       expect(validate(event), `${ajv.errorsText(validate.errors)} in ${block}`).toBe(true)
     }
     const [host] = check('listHosts', await client.plain('GET', '/hosts', 'hosts')).body.hosts
-    expect(host).toMatchObject({ online: true, stacks: [stack.name] })
+    expect(host).toMatchObject({ online: true, stacks: expect.arrayContaining([stack.name]) })
     check('forgetHost', await client.timed('DELETE', `/hosts/${host.host}`))
     check('forgetHost', await client.timed('DELETE', '/hosts/nowhere'))
     check('metrics', await client.raw('GET', '/metrics', { Authorization: 'Bearer a-token-for-metrics' }))

@@ -4,6 +4,7 @@ import { composeProcesses, watchCompose } from '../../lab/compose-watch.ts'
 import { holdRegistry } from '../../lab/held-registry.ts'
 import { startRedis, type LabRedis } from '../../lab/redis.ts'
 import { publishImage } from '../../lab/sample-image.ts'
+import { startService } from '../../lab/service.ts'
 import { startStack } from '../../lab/start-stack.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
@@ -128,4 +129,16 @@ it('a worker that has to stop while Redis is away, in a pull that hangs, ends; t
     await redis.close()
     await held.stop()
   }
+})
+
+it('a worker starts while Redis is full, and is there when it is not any more', async () => {
+  const redis = await startRedis()
+  const settings = { ...world.settings, REDIS_URL: redis.url, WORKER_NAME: `${world.settings['WORKER_NAME']}-full-start` }
+  await redis.cli('config', 'set', 'maxmemory', '1')
+  const worker = await startService('worker', settings)
+  await redis.cli('config', 'set', 'maxmemory', '0')
+  await until('its heartbeat', async () => (await redis.cli('zcard', 'deployer:heartbeats')).trim() === '1')
+  await until('its stacks', async () => (await redis.cli('hexists', 'deployer:inventory', settings.WORKER_NAME)).trim() === '1')
+  await worker.stop()
+  await redis.close()
 })

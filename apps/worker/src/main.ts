@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
-import { requireRedis } from '@deployer/shared/check-redis'
+import { requireRedis, unlessRefused } from '@deployer/shared/check-redis'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
-import { createLogger, endLog } from '@deployer/shared/logger'
+import { createLogger, endLog, type Logger } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { createPatientEngine } from './adapters/patient-engine.ts'
@@ -27,6 +27,8 @@ import { hostPath } from './stacks/find-host-root.ts'
 /** Milliseconds without an answer after which a worker that has to stop does not wait for the engine any more. */
 const ENGINE_GONE = 5000
 
+/** Milliseconds until a Redis that takes no writes is asked again. */
+const REFUSED = 1000
 /** Milliseconds in which every API has heard of a host's new name. */
 const STRAGGLERS = 5000
 
@@ -85,14 +87,15 @@ export async function start(
   await recovered
   await requireRedis(redis)
   const identity = { host, engine: await engineId(impatient), data: dataId(settings.DATA_DIR) }
-  await claimHost(redis, logger, identity)
-  await moveJobs(tools)
+  const taken = (what: () => Promise<void>) => untilTaken(what, logger, clock, stopping.signal)
+  await taken(() => claimHost(redis, logger, identity))
+  await taken(() => moveJobs(tools))
   const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, identity }, queues.add, captured.add, async () => {
     await requireRedis(redis)
     await queues.restore()
     await recovery.look()
   })
-  await queues.addForgotten()
+  await taken(() => queues.addForgotten())
   const stopSweep = startSweep(tools)
   // An API that has not heard of a new name yet may put a job under the former one.
   const stragglers = setTimeout(() => void moveJobs(tools).catch(() => undefined), STRAGGLERS)
@@ -135,6 +138,19 @@ async function untilEngineIsGone(engine: Engine, clock: Clock, signal: AbortSign
     )
       answered = clock.now()
     await clock.wait(500, signal).catch(() => undefined)
+  }
+}
+
+/** Asks again for what Redis refuses as long as it takes no writes. @throws Every other error, and the signal's reason. */
+async function untilTaken(what: () => Promise<void>, logger: Logger, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (let told = false; ; told = true) {
+    const refused = await what().then(
+      () => false,
+      (error: unknown) => unlessRefused(error) === null,
+    )
+    if (!refused) return
+    if (!told) logger.warn({ event: 'redis_refuses' }, 'Redis takes no writes; it is asked again until it does')
+    await clock.wait(REFUSED, signal)
   }
 }
 

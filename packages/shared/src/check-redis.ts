@@ -46,9 +46,17 @@ export async function requireRedis(redis: Redis): Promise<void> {
   if (info !== null && !fit) {
     throw new SettingsError(`REDIS_URL leads to ${name}, but must lead to Redis ${OLDEST}.0 or newer, or to Valkey.`)
   }
-  const later = (await redis.eval(CLAIM, 1, STORED_KEY, STORED.version, STORED.readableBy, release)) as string | null
+  // One that is full or takes no writes now is asked again at the next start; what it says of a later release was read before.
+  const later = (await redis.eval(CLAIM, 1, STORED_KEY, STORED.version, STORED.readableBy, release).catch(unlessRefused)) as string | null
   if (later === null) return
   throw new SettingsError(
     `What the Redis at REDIS_URL holds was written by Deployer ${later}, and this one (${release}) would misread it. It is left alone: start that release or a later one, or restore the backup from before its update.`,
   )
+}
+
+/** An answer of a Redis that takes no writes now: it is full, a replica, or still loading. @throws Every other error. */
+export function unlessRefused(error: unknown): null {
+  // By its name: the class that ioredis gives to users is not the one that it throws.
+  if (error instanceof Error && error.name === 'ReplyError') return null
+  throw error
 }

@@ -1,3 +1,4 @@
+import { unlessRefused } from '@deployer/shared/check-redis'
 import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -61,13 +62,23 @@ export async function publishInventory(
   let containers: Container[] = []
   const lastSeen = new Map<string, string>()
   let published = ''
+  let hasTold = false
   let publishedAt = 0
   let updating = Promise.resolve()
   let waiting: Promise<void> | undefined
   let clockTold = false
   let beating: Promise<void> | undefined
 
+  const isLost = async () => hasTold && (published === '' || (await redis.hexists(INVENTORY_KEY, host)) === 0)
+
   async function update(): Promise<void> {
+    const lost = await isLost()
+    if (lost) {
+      logger.error({ event: 'redis_lost' }, 'Redis has lost what it held; the inventory is published again')
+      published = ''
+      await onLoss()
+      lastSeen.clear()
+    }
     const names = await listStacks(root.here)
     for (const name of names) await onStack(name)
     const inventory: Inventory = {
@@ -80,7 +91,9 @@ export async function publishInventory(
     await redis.multi().hset(INVENTORY_KEY, host, json).publish(INVENTORY_CHANNEL, host).exec()
     if (json !== published) logger.info({ event: 'inventory', stacks: names.length }, 'inventory published')
     published = json
+    hasTold = true
     publishedAt = Date.now()
+    if (lost) await tellChanges()
   }
 
   /** One update at a time, and at most one that waits for it: with Redis away nothing may pile up. */
@@ -106,7 +119,9 @@ export async function publishInventory(
   }
   const beat = () => (beating ??= beatOnce().finally(() => (beating = undefined)))
   async function beatOnce(): Promise<void> {
-    if (published !== '' && (await redis.hexists(INVENTORY_KEY, host)) === 0) await tellAgain()
+    if (await isLost()) await refresh()
+    // After a loss the worker counts as there again with its stacks, not before.
+    if (published === '' && hasTold) return
     const args = [member, 100 * HEARTBEAT_EXPIRY, host, Date.now()]
     const ahead = (await redis.eval(BEAT, 2, HEARTBEATS_KEY, CLOCKS_KEY, ...args)) as number
     if (Math.abs(ahead) > CLOCK_TOLERANCE && !clockTold) {
@@ -117,21 +132,13 @@ export async function publishInventory(
       logger.warn({ event: 'heartbeat_unwritten', err: error }, 'the file of the health check cannot be written')
     })
   }
-  /** Redis has come back empty. The worker counts as there again with its stacks, not before. */
-  async function tellAgain(): Promise<void> {
-    logger.error({ event: 'redis_lost' }, 'Redis has lost what it held; the inventory is published again')
-    await onLoss()
-    published = ''
-    lastSeen.clear()
-    await refresh().then(tellChanges)
-  }
   const beatNow = () => void beat().catch(() => undefined)
   redis.on('ready', beatNow)
   const stopWatching = watchContainers(engine, logger, (list) => {
     containers = list
     void refresh().then(tellChanges)
   })
-  await beat()
+  await beat().catch(unlessRefused)
   await refresh()
   const timers = [setInterval(() => void refresh(), LOOK_INTERVAL), setInterval(beatNow, HEARTBEAT_INTERVAL)]
   return async () => {
