@@ -36,10 +36,9 @@ export async function startEngine(): Promise<LabEngine> {
   }
   mkdirSync(HOME, { recursive: true, mode: 0o711 })
   const dockerHost = `unix://${join(HOME, 'docker.sock')}`
-  const network = ALONE === undefined ? '--default-address-pool base=172.20.0.0/14,size=24' : await ownNetwork()
+  const network = ALONE === undefined ? await ownNetwork('deployer-lab0', 215) : await ownNetwork('deployer-lab', 213)
   const child = startChild(
     'dockerd',
-    // Each stack has a network; the engine's own pool has room for some thirty.
     `-H ${dockerHost} ${network} --data-root ${HOME}/data --exec-root ${HOME}/exec --pidfile ${HOME}/pid --log-level error`.split(' '),
     { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
   )
@@ -54,16 +53,18 @@ export async function startEngine(): Promise<LabEngine> {
   return { ...engineAt(dockerHost), own: true, stop: () => child.stop() }
 }
 
-/** Options for a bridge that another engine does not have: two would take each other's rules away. */
-async function ownNetwork(): Promise<string> {
-  const bridge = 'deployer-lab'
+/**
+ * Options for a bridge that another engine does not have, so that no restart of one takes away what containers of another are on. Each stack has a
+ * network; an engine's own pool has room for some thirty.
+ */
+async function ownNetwork(bridge: string, block: number): Promise<string> {
   const ip = (...args: string[]) => command('ip', args, { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` })
   if (!existsSync(`/sys/class/net/${bridge}`)) {
     await ip('link', 'add', bridge, 'type', 'bridge')
-    await ip('address', 'add', '10.213.0.1/24', 'dev', bridge)
+    await ip('address', 'add', `10.${block}.0.1/24`, 'dev', bridge)
     await ip('link', 'set', bridge, 'up')
   }
-  return `--bridge ${bridge} --default-address-pool base=10.214.0.0/16,size=24`
+  return `--bridge ${bridge} --default-address-pool base=10.${block + 1}.0.0/16,size=24`
 }
 
 /** The engine behind an address. */

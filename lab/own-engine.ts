@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startChild } from './child.ts'
@@ -62,7 +62,9 @@ export async function startOwnEngine({ liveRestore }: { liveRestore: boolean }):
     async restart(signal, pause) {
       await child.stop(signal)
       await delay(pause)
+      const system = await ip('-j', 'address', 'show', 'docker0').catch(() => null)
       child = await start()
+      if (system !== null) await restoreDocker0(system)
     },
     async freeze(milliseconds) {
       child.process.kill('SIGSTOP')
@@ -83,4 +85,17 @@ export async function startOwnEngine({ liveRestore }: { liveRestore: boolean }):
       rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** An engine that starts again with address pools of its own removes docker0, whosever it is (seen with 26.1). @param former What `ip -j address` said. */
+async function restoreDocker0(former: string): Promise<void> {
+  if (existsSync('/sys/class/net/docker0')) return
+  const [{ addr_info: addresses = [] } = {}] = JSON.parse(former) as {
+    addr_info?: { local: string; prefixlen: number; family: string }[]
+  }[]
+  await command('ip', ['link', 'add', 'docker0', 'type', 'bridge'], { PATH })
+  for (const { local, prefixlen, family } of addresses) {
+    if (family === 'inet') await command('ip', ['address', 'add', `${local}/${prefixlen}`, 'dev', 'docker0'], { PATH })
+  }
+  await command('ip', ['link', 'set', 'docker0', 'up'], { PATH })
 }

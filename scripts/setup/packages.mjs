@@ -56,13 +56,13 @@ const NEEDS = {
 }
 
 /** A whole system to try things on. */
-const LAB = ['engine', 'docker', 'compose', 'redis', 'setpriv', 'registry', 'busybox']
+const LAB = ['engine', 'ip', 'docker', 'compose', 'redis', 'setpriv', 'registry', 'busybox']
 
 const NEEDED_BY = {
   start: ['engine', 'compose', 'setpriv'],
   worker: ['engine', 'compose', 'setpriv'],
   demo: LAB,
-  test: [...LAB, 'ip', 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq', 'chromium', 'webhook', 'promtool', 'nginx', 'caddy', 'faketime'],
+  test: [...LAB, 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq', 'chromium', 'webhook', 'promtool', 'nginx', 'caddy', 'faketime'],
   chaos: LAB,
   bench: [...LAB, 'webhook', 'debootstrap'],
 }

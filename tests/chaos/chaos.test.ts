@@ -8,7 +8,7 @@ it.each(['containers', 'processes'] as const)(
   async (system) => {
     const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 100_000)
     const say = (line: string) => void process.stdout.write(`   ${line}\n`)
-    const result = await runChaos({ rounds: 3, seed, system, engine, own: null, builder: engine, say })
+    const result = await runChaos({ rounds: 2, seed, system, engine, own: null, builder: engine, say })
     expect(result.findings, `seed ${seed}`).toEqual([])
     expect(result.jobs).toBeGreaterThan(0)
   },

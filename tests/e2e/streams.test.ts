@@ -157,8 +157,12 @@ describe('event streams', () => {
     const brief = `/jobs/${job.job_id}?wait=1&timeout=0`
     const over = await until('the count', async () => {
       const answer = await ask('GET', brief, job.job_id)
-      return answer.status === 429 ? answer : null
+      if (answer.status === 429) return answer
+      // On a busy machine some of them may not have come through.
+      many.push(await follow(secret, 'follower', true, waits))
+      return null
     })
+    expect(many.length).toBeLessThan(2200)
     expect(over.body.code).toBe('too_many_held')
     expect((await ask('GET', `/jobs/${job.job_id}`, job.job_id)).status).toBe(200)
     const planned = await createClient(client.url, secret).timed('POST', `/stacks/${stack.name}/plan?wait=1`, undefined, {

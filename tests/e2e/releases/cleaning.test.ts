@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../../lab/sample-image.ts'
 import { startStack } from '../../../lab/start-stack.ts'
+import { until } from '../../../lab/until.ts'
 import { webFile } from '../../../lab/world.ts'
 import { engine, registry, useWorld } from '../../support.ts'
 
@@ -26,12 +27,15 @@ it('forgets the images of forgotten releases, those alone that Deployer has pull
   }
   const { releases } = (await client.timed('GET', `/stacks/${stack.name}/releases`)).body
   expect(releases.map(({ number }: any) => number)).toEqual([5, 4])
+  // Tidied up after the job has been told its end.
+  await until('the third to be forgotten', async () => !(await isHere(ids[2] ?? '')))
   const here = await Promise.all(ids.map(isHere))
   await engine.docker('rm', '-f', `aside-${stack.name}`)
   // The first was the operator's, the second is in use, the third is forgotten, the last two are kept.
   expect(here).toEqual([true, true, false, true, true])
-  const kept = await engine.docker('images', '--no-trunc', '--format', '{{.ID}}', '--filter', `reference=deployer-former/${stack.name}/*`)
-  expect(new Set(kept.trim().split('\n'))).toEqual(new Set(ids.slice(-2)))
+  const listed = ['images', '--no-trunc', '--format', '{{.ID}}', '--filter', `reference=deployer-former/${stack.name}/*`]
+  await until('two to be kept', async () => new Set((await engine.docker(...listed)).trim().split('\n')).size === 2)
+  expect(new Set((await engine.docker(...listed)).trim().split('\n'))).toEqual(new Set(ids.slice(-2)))
 })
 
 it('leaves what another stack keeps whose name differs in no letter', async () => {
