@@ -193,7 +193,7 @@ export class Host {
       limits: LIMITS,
       journalStore: () => this.#store(process),
       logger: silent,
-      self: container === null ? null : { container, engineByNetwork: false, env: [], keepsData: true },
+      self: container === null ? null : { container, env: [], keepsData: true },
       stopping: new AbortController().signal,
       deploying: new Set(),
     }

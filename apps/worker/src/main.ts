@@ -47,7 +47,7 @@ export async function start(
   const secrets = secretValues(settings)
   const logger = createLogger(settings.LOG_LEVEL, 'worker', secrets)
   const trace = telemetry?.trace ?? untraced
-  const { engine: impatient, compose, root, container, dockerHost } = await connectEngine(settings, env, trace)
+  const { engine: impatient, compose, root, container } = await connectEngine(settings, env, trace)
   const clock = machineClock
   const engine = createPatientEngine(impatient, clock)
   const host = settings.WORKER_NAME
@@ -70,7 +70,7 @@ export async function start(
     dataDir: settings.DATA_DIR,
     journalStore: (stack) => createFileStore(journalFolder(settings.DATA_DIR, stack)),
     retention: settings.JOB_RETENTION_DAYS * 86_400,
-    self: container === null ? null : await describeSelf(container, engine, dockerHost, settings, env),
+    self: container === null ? null : await describeSelf(container, engine, settings, env),
     stopping: stopping.signal,
     deploying: new Set(),
   }
@@ -159,18 +159,11 @@ async function engineId(engine: Engine): Promise<string | null> {
   return (await engine.id(machineClock.timeout(10_000)).catch(() => '')) || null
 }
 
-async function describeSelf(
-  container: string,
-  engine: Engine,
-  dockerHost: string,
-  settings: Settings,
-  env: NodeJS.ProcessEnv,
-): Promise<JobTools['self']> {
+async function describeSelf(container: string, engine: Engine, settings: Settings, env: NodeJS.ProcessEnv): Promise<JobTools['self']> {
   const { mounts } = await engine.spec(container, machineClock.timeout(30_000))
   return {
     container,
     keepsData: hostPath(resolve(settings.DATA_DIR), mounts) !== undefined,
-    engineByNetwork: dockerHost.startsWith('tcp:'),
     env: helperEnv(settings, env),
   }
 }

@@ -4,8 +4,6 @@ import type { Engine } from '../ports.ts'
 export interface SelfInfo {
   /** The container that this worker runs in. */
   container: string
-  /** Whether the engine is reached over the network, so that a helper needs one too. */
-  engineByNetwork: boolean
   /** `NAME=value` of the settings that a helper needs; no secret among them. */
   env: string[]
 }
@@ -21,10 +19,9 @@ export const NAME_VARIABLE = 'DEPLOYER_HELPER_NAME'
  */
 export async function startHelper(engine: Engine, self: SelfInfo, jobId: string, stack: string, signal: AbortSignal): Promise<void> {
   const spec = await engine.spec(self.container, signal)
-  const networks = self.engineByNetwork ? spec.networks : []
   const name = helperName(jobId)
   const env = [...self.env, `${STACK_VARIABLE}=${stack}`, `${NAME_VARIABLE}=${name}`]
-  await engine.startHelper({ name, spec: { ...spec, networks }, command: ['helper'], env, labels: { 'deployer.stack': stack } }, signal)
+  await engine.startHelper({ name, spec, command: ['helper'], env, labels: { 'deployer.stack': stack } }, signal)
 }
 
 /** Waits until a job's helper has ended, or is gone. @throws The signal's reason when it is aborted; the helper goes on. */
