@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { command } from '../lab/command.ts'
 import { deployAndWait } from '../lab/deploy-and-wait.ts'
+import { measureAway } from '../lab/measure-away.ts'
 import { publishImage } from '../lab/sample-image.ts'
-import { untilPage, webFile, type LabStack } from '../lab/world.ts'
+import { untilPage, webFile } from '../lab/world.ts'
 import { addRunningStacks, deployOnce, FOUR_COMMANDS, shellEnv, withWorld, type Bench } from './bench-world.ts'
 import { asMeasurement, measurePairs, timed, type Measurement } from './measure.ts'
 
@@ -111,19 +111,4 @@ export function measureOutage(bench: Bench, pairs: number): Promise<Measurement>
     const note = 'baseline: compose up --wait and a script that brings the former image back; compose alone leaves the stack down'
     return asMeasurement('a bad version replaced a good one: not served for', 'ms', measured, 1.1, note)
   })
-}
-
-/** Milliseconds for which a stack does not answer. */
-async function measureAway(stack: LabStack, signal: AbortSignal): Promise<number> {
-  let away = 0
-  for (let last = performance.now(); !signal.aborted; await delay(5)) {
-    const served = await stack.page().then(
-      () => true,
-      () => false,
-    )
-    const now = performance.now()
-    if (!served) away += now - last
-    last = now
-  }
-  return away
 }

@@ -6,6 +6,7 @@ import { command } from './command.ts'
 import { buildDeployerImage, DEPLOYER_IMAGE } from './deployer-image.ts'
 import { copyImages, type Engine } from './engine.ts'
 import { freePort } from './free-port.ts'
+import { signalProcess } from './signal-process.ts'
 import { until } from './until.ts'
 import type { World } from './world.ts'
 
@@ -84,8 +85,8 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
     async freeze(part) {
       const id = await container(part)
       const pids = (await engine.docker('top', id, '-eo', 'pid')).split('\n').map(Number).filter(Boolean)
-      for (const pid of pids) signal(pid, 'SIGSTOP')
-      return () => pids.forEach((pid) => signal(pid, 'SIGCONT'))
+      for (const pid of pids) signalProcess(pid, 'SIGSTOP')
+      return () => pids.forEach((pid) => signalProcess(pid, 'SIGCONT'))
     },
     close: async () => void (await compose('down', '--volumes', '--timeout', '5').catch(() => undefined)),
   }
@@ -98,13 +99,4 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
     throw new Error(`docker-compose.yml does not come up: ${(error as Error).message}\n${logs}`, { cause: error })
   }
   return shipped
-}
-
-/** Signals a process, unless it has ended. */
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name)
-  } catch {
-    // Its engine has ended it.
-  }
 }

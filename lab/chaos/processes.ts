@@ -3,9 +3,9 @@ import { composeProcesses } from '../compose-watch.ts'
 import { freePort } from '../free-port.ts'
 import { startRedis } from '../redis.ts'
 import type { Service } from '../service.ts'
+import { signalProcess } from '../signal-process.ts'
 import type { World } from '../world.ts'
 import { awhile, type Fault, type Round, type System } from './fault.ts'
-import { kill } from './surroundings.ts'
 
 /** An API, two workers and a Redis as processes of this machine. */
 export async function startProcesses(world: World, dirs: string[]): Promise<System> {
@@ -24,7 +24,7 @@ export async function startProcesses(world: World, dirs: string[]): Promise<Syst
   })
   const replace = async (index: 0 | 1, pause: number, besides: number[] = []) => {
     await workers[index].stop('SIGKILL')
-    for (const pid of besides) kill(pid)
+    for (const pid of besides) signalProcess(pid, 'SIGKILL')
     await delay(pause)
     workers[index] = await world.start('worker', settings)
     return true

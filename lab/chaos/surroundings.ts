@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { composeProcesses } from '../compose-watch.ts'
 import type { OwnEngine } from '../own-engine.ts'
 import type { LabRegistry } from '../registry.ts'
+import { signalProcess } from '../signal-process.ts'
 import { awhile, type Fault } from './fault.ts'
 
 /** Longer than the engine may take to answer a ping, and than any job's lock lasts. */
@@ -16,7 +17,7 @@ export function surroundings(dirs: string[], registry: LabRegistry, engine: OwnE
     excuses: 'failure',
     async putIn() {
       const [pid] = composeProcesses(...dirs)
-      if (pid !== undefined) kill(pid)
+      if (pid !== undefined) signalProcess(pid, 'SIGKILL')
       return pid !== undefined
     },
   }
@@ -48,13 +49,4 @@ export function surroundings(dirs: string[], registry: LabRegistry, engine: OwnE
     engineFault('kill engine', (pause) => engine.restart('SIGKILL', pause)),
     engineFault('freeze engine', () => engine.freeze(FROZEN)),
   ]
-}
-
-/** Ends a process, unless it has ended by itself. */
-export function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended.
-  }
 }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { measureAway } from '../../lab/measure-away.ts'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { makeImage, publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
@@ -60,22 +61,11 @@ describe('verify', () => {
     await untilPage(stack, 'v1')
     await publishImage(engine, image('sick'), 'v2', 'idle')
     const over = new AbortController()
-    let away = 0
-    const asking = (async () => {
-      for (let last = performance.now(); !over.signal.aborted; await delay(5)) {
-        const served = await stack.page().then(
-          () => true,
-          () => false,
-        )
-        const now = performance.now()
-        if (!served) away += now - last
-        last = now
-      }
-    })()
+    const measured = measureAway(stack, over.signal)
     const { status, body } = await deploy(stack.name)
     await untilPage(stack, 'v1')
     over.abort()
-    await asking
+    const away = await measured
     process.stdout.write(`   a bad version was rolled back; the stack was not served for ${(away / 1000).toFixed(1)} s\n`)
     expect(status).toBe(500)
     expect(body).toMatchObject({ code: 'step_failed', rolled_back: true, changes: [] })
