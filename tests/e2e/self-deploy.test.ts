@@ -107,7 +107,32 @@ describe('a stack that contains Deployer itself', () => {
     const bad = await end(await accept())
     expect(bad, JSON.stringify(bad)).toMatchObject({ state: 'failed', ok: false, code: 'step_failed', rolled_back: true, changes: [] })
     expect([await imageOf('api'), await imageOf('worker')]).toEqual([second, second])
-    expect(await helpers()).toBe('')
+    await until('the helpers to be gone', async () => (await helpers()) === '')
+  }, 300_000)
+
+  it('is deployed to its end although somebody removes the helper while the new worker is only made', async () => {
+    const image = `${registry}/deployer-removed:latest`
+    await publish(image, 'LABEL version=1')
+    const { stack, accept, end, imageOf, helpers } = await startSelf(engine, world, 'removed', image)
+    const second = await publish(image, 'LABEL version=2')
+    const id = await accept()
+    await until('the new worker to be made', () =>
+      engine.docker(
+        'ps',
+        '-aq',
+        '--filter',
+        'status=created',
+        '--filter',
+        `label=com.docker.compose.project=${stack.name}`,
+        '--filter',
+        'label=com.docker.compose.service=worker',
+      ),
+    )
+    await engine.docker('rm', '-f', `deployer-helper-${id}`)
+    const good = await end(id)
+    expect(good, JSON.stringify(good)).toMatchObject({ state: 'succeeded' })
+    expect([await imageOf('api'), await imageOf('worker')]).toEqual([second, second])
+    await until('the helpers to be gone', async () => (await helpers()) === '')
   }, 300_000)
 
   it('is deployed to its end although the engine is started again under the helper that does it', async () => {

@@ -119,3 +119,34 @@ it('a service that the file has under a profile is left as it is, running or not
   expect(await stack.idsOf('tool')).toEqual(before)
   expect(await stateOf(before[0])).toBe('running')
 })
+
+it('a service that compose starts again with another is proven too, and started again on the way back', async () => {
+  await publishImage(engine, image('again'), 'v1')
+  const script = 'for i in 1 2 3; do sleep 1; done; wget -qO- http://web:8080 | grep -q v1 || exit 4; exec sleep 100000'
+  const after = `  after:
+    image: ${image('again')}
+    init: true
+    command: ["/bin/busybox", "sh", "-c", "${script}"]
+    depends_on: { web: { condition: service_started, restart: true } }
+    deploy: { update_config: { monitor: 5s } }
+`
+  const stack = await startStack(world, client, 'again', webFile(image('again'), after))
+  await publishImage(engine, image('again-other'), 'v2')
+  stack.rewrite(webFile(image('again-other'), after))
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(body, text).toMatchObject({ ok: false, code: 'step_failed', rolled_back: true, changes: [] })
+  expect(body.message).toContain('after')
+  await untilPage(stack, 'v1')
+  expect(await stateOf(`${stack.name}-after-1`)).toBe('running')
+})
+
+it('says when the file calls the project otherwise than the one that runs', async () => {
+  await publishImage(engine, image('named'), 'v1')
+  const stack = await startStack(world, client, 'named', webFile(image('named')))
+  stack.rewrite((port) => `name: another\n${webFile(image('named'))(port)}`)
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(body, text).toMatchObject({ ok: true, changes: [] })
+  const { tail } = body.steps.find(({ name }: any) => name === 'config')
+  expect(tail).toContain(`"another"`)
+  expect(tail).toContain(`"${stack.name}"`)
+})

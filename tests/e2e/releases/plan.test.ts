@@ -53,3 +53,26 @@ it('says what a deploy would do and changes nothing; the deploy then does that',
   const refused = await client.timed('POST', `/stacks/${stack.name}/plan?wait=1`)
   expect(refused.body.refusal, refused.text).toMatchObject({ code: 'not_running' })
 })
+
+it('names the services that compose makes anew since it does so with another', async () => {
+  await publishImage(engine, image('beside'), 'v1')
+  const service = (name: string, more: string) =>
+    `  ${name}:\n    image: ${image('beside')}\n    init: true\n    command: ["/bin/busybox", "sleep", "100000"]\n${more}`
+  const others =
+    service('network', '    network_mode: "service:web"\n') +
+    service('volumes', '    volumes_from: [web]\n') +
+    service('after', '    depends_on: [web]\n') +
+    service('later', '    depends_on: [after]\n') +
+    service('alone', '')
+  const withValue = (value: string) => webFile(image('beside'), `    environment: { VALUE: "${value}" }\n${others}`)
+  const stack = await startStack(world, client, 'beside', withValue('1'))
+  stack.rewrite(withValue('2'))
+  const planned = await client.timed('POST', `/stacks/${stack.name}/plan?wait=true`)
+  const told = planned.body.plan.flatMap(({ service: name, action }: any) => (action === 'recreate' ? [name] : []))
+  expect(told, planned.text).toEqual(expect.arrayContaining(['network', 'volumes', 'web']))
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(
+    body.changes.map(({ service: name }: any) => name),
+    text,
+  ).toEqual(told)
+})

@@ -1,5 +1,6 @@
 import type { Container } from '../ports.ts'
 import { compare, holds, isBroken, unlike, type Plan } from '../release/compare.ts'
+import { restartedWith } from '../release/dependents.ts'
 import { replicas, type Release } from '../release/release.ts'
 import type { StepContext, StepEnd } from '../steps/step.ts'
 import { fromFiles, fromKept } from './compose-args.ts'
@@ -50,8 +51,16 @@ export async function converge(tools: Tools, course: Course, context: StepContex
     // What ended otherwise than well may have been ended with its compose, or its engine.
     if (again && Object.values(plan).every((one) => holds(one) && !one.containers.some(isBroken))) return { how: 'exited', code: 0 }
     if (heading === 'before' && wrong.length === 0) return { how: 'proved' }
+    // Left out, they would not be started again with what they depend on.
+    const restarted = restartedWith(release.definition, new Set(wrong)).filter((service) => service in release.services)
     const outages = engine.outages()
-    const end = await makeRun(tools, { ...course, files: course.files && round === 1 }, plan, wrong, context)
+    const end = await makeRun(
+      tools,
+      { ...course, files: course.files && round === 1 },
+      plan,
+      [...new Set([...wrong, ...restarted])],
+      context,
+    )
     if (end.how === 'engine_away') {
       context.log(`the Docker Engine went away (${end.cause}); waiting for it`)
       await engine.ping(context.signal)

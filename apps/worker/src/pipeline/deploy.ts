@@ -5,6 +5,7 @@ import type { Journal } from '../journal/journal.ts'
 import { Refusal } from '../refusal.ts'
 import { describePlan } from '../release/changes.ts'
 import { compare, isRunning, type Plan } from '../release/compare.ts'
+import { withDependents } from '../release/dependents.ts'
 import type { Release } from '../release/release.ts'
 import { finish } from './finish.ts'
 import { findTarget } from './find-target.ts'
@@ -50,7 +51,7 @@ export async function deploy(tools: Tools, reporter: RunReporter, journal: Journ
   if ('failed' in found) return reporter.end(failedAt(found.failed))
   const { before, target } = found
   const { own } = surveyed
-  const plan = compare({ ...asMadeNow(target), number: 0 }, own)
+  const plan = withDependents(compare({ ...asMadeNow(target), number: 0 }, own), target.definition, tools.compose.version)
   if (job.action === 'plan') {
     const told = describePlan({ ...before, number: 0 }, { ...target, number: 0 }, plan)
     return reporter.end({ state: 'succeeded', code: null, message: null, plan: told, release: journal.file.current })

@@ -47,7 +47,7 @@ export async function finish(tools: Tools, reporter: RunReporter, journal: Journ
   if (entry.heading === 'target') {
     const reached = await reachTarget(tools, courseOf('target', target, before, entry), entry)
     if (reached.fault === null) {
-      const changes = listChanges(before, target, entry.plan, await look(tools, target))
+      const changes = listChanges(before, target, entry.plan, await look(tools, target), 'target')
       const outcome: Outcome = {
         state: 'succeeded',
         code: null,
@@ -65,7 +65,7 @@ export async function finish(tools: Tools, reporter: RunReporter, journal: Journ
     }
     if (!tools.limits.rollback) {
       const message = `${reached.fault}. Not rolled back, because ROLLBACK is off.`
-      const changes = listChanges(before, target, entry.plan, await look(tools, target))
+      const changes = listChanges(before, target, entry.plan, await look(tools, target), 'target')
       return close(tools, reporter, journal, target.number, false, { state: 'failed', code: 'step_failed', message, changes })
     }
     entry = journal.update({ heading: 'before', fault: reached.fault })
@@ -113,7 +113,7 @@ async function goBack(
   }
   if (!(await answers(tools))) return leaveOpen(reporter, journal, fault)
   const now = await look(tools, before)
-  const changes = listChanges(before, target, entry.plan, now)
+  const changes = listChanges(before, target, entry.plan, now, 'before')
   const message = isOk(end)
     ? `${fault}. The former images run again, but not all that ran before is known: of ${before.lost.join(', ')} nobody has the definition that it ran with. Look at the compose file.`
     : `${fault}. THE ROLLBACK FAILED TOO (${describeEnd(end)}): the stack needs you. ${describeDown(before, target, now)}`

@@ -6,7 +6,7 @@ import type { Container } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
 import { isRunning } from '../release/compare.ts'
 import type { ComposeModel } from '../release/release.ts'
-import { findProjectFiles, type ProjectFiles } from '../stacks/project-files.ts'
+import { findProjectFiles, namedProject, type ProjectFiles } from '../stacks/project-files.ts'
 import { config, type Resolved } from '../steps/config.ts'
 import { ownProject, refuseForeignContainers } from '../steps/refuse.ts'
 import { status, type Observed } from '../steps/status.ts'
@@ -55,6 +55,10 @@ export async function survey(tools: Tools, journal: Journal, { job }: DeployRequ
   let resolved: Resolved | null = null
   const read = await steps.run('config', limits.configTimeout, async (context) => {
     if (files.files.length > 0) context.log(`the files that the stack was started from: ${[...files.files, ...files.envFiles].join(', ')}`)
+    const named = project === null ? null : namedProject(paths, files)
+    if (named !== null && named !== project) {
+      context.log(`the file calls the project "${named}"; what runs is called "${project}", and stays so until it is started anew by hand`)
+    }
     const end = await config(compose, paths, project, files, lockFd, context)
     resolved = end.resolved
     if (resolved) tools.hide(resolved.definition)

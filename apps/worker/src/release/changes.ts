@@ -8,8 +8,9 @@ import type { Release } from './release.ts'
  *
  * @param plan Of `after`, made before anything was changed.
  * @param now What runs in the end.
+ * @param heading `before`: it was to be as it had been, so what was made anew just like that is none.
  */
-export function listChanges(before: Release, after: Release, plan: Plan, now: Container[]): Change[] {
+export function listChanges(before: Release, after: Release, plan: Plan, now: Container[], heading: 'target' | 'before'): Change[] {
   const changes: Change[] = []
   for (const service of Object.keys(plan).sort()) {
     const { why = null, containers = [] } = plan[service] ?? {}
@@ -20,9 +21,8 @@ export function listChanges(before: Release, after: Release, plan: Plan, now: Co
     // What ran, which is not the release before where an earlier job has left something else.
     const from = containers[0]?.imageId ?? old?.imageId ?? null
     const to = running[0]?.imageId ?? null
-    // Brought back as it was.
     const sameHash = running[0]?.configHash === containers[0]?.configHash
-    if (from === to && sameHash && running.length === containers.length) continue
+    if (heading === 'before' && from === to && sameHash && running.length === containers.length) continue
     const digestOf = (id: string | null) =>
       id === null ? null : ([after, before].map(({ services }) => services[service]).find((one) => one?.imageId === id)?.digest ?? null)
     const image = (to === null ? old?.image : after.services[service]?.image) ?? old?.image ?? ''

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Container } from '../ports.ts'
 import { listChanges } from './changes.ts'
 import { compare, holds, isBroken, unlike } from './compare.ts'
+import { withDependents } from './dependents.ts'
 import { isSameRelease, Release, type ServiceRelease } from './release.ts'
 
 const running: Container = {
@@ -118,7 +119,7 @@ describe('changes', () => {
   const plan = compare(after, [old])
 
   it('name images, digests and why', () => {
-    expect(listChanges(before, after, plan, [running])).toEqual([
+    expect(listChanges(before, after, plan, [running], 'target')).toEqual([
       {
         service: 'web',
         image: 'app',
@@ -132,17 +133,22 @@ describe('changes', () => {
   })
 
   it('are none where nothing was touched, or all is back as it was', () => {
-    expect(listChanges(before, after, plan, [old])).toEqual([])
-    expect(listChanges(before, after, plan, [{ ...old, id: 'again' }])).toEqual([])
+    expect(listChanges(before, after, plan, [old], 'target')).toEqual([])
+    expect(listChanges(before, after, plan, [{ ...old, id: 'again' }], 'before')).toEqual([])
+  })
+
+  it('name what was made anew just as it was, where that was the way to the target', () => {
+    const changes = listChanges(before, after, withDependents(plan, after.definition, '2.40.3'), [{ ...old, id: 'again' }], 'target')
+    expect(changes).toMatchObject([{ service: 'web', from: 'sha256:old', to: 'sha256:old' }])
   })
 
   it('tell of what is new and of what is gone', () => {
     const grown = release({ web: {}, extra: {} })
     const extra = { ...running, id: 'e', service: 'extra' }
-    expect(listChanges(after, grown, compare(grown, [running]), [running, extra])).toMatchObject([
+    expect(listChanges(after, grown, compare(grown, [running]), [running, extra], 'target')).toMatchObject([
       { service: 'extra', from: null, to: 'sha256:new' },
     ])
-    expect(listChanges(grown, after, compare(after, [running, extra]), [running])).toMatchObject([
+    expect(listChanges(grown, after, compare(after, [running, extra]), [running], 'target')).toMatchObject([
       { service: 'extra', from: 'sha256:new', to: null },
     ])
   })

@@ -16,7 +16,7 @@ export const ComposeModel = z.looseObject({
         pid: z.string().optional(),
         volumes_from: z.array(z.string()).nullish(),
         scale: z.int().optional(),
-        depends_on: z.record(z.string(), z.looseObject({ condition: z.string().optional() })).nullish(),
+        depends_on: z.record(z.string(), z.looseObject({ condition: z.string().optional(), restart: z.boolean().optional() })).nullish(),
         deploy: z
           .looseObject({ replicas: z.int().optional(), update_config: z.looseObject({ monitor: z.unknown() }).partial().nullish() })
           .nullish(),

@@ -64,6 +64,15 @@ export function fingerprint(paths: StackPaths, files: ProjectFiles): string {
     .join('\n')
 }
 
+/** The `name:` of a compose file, where it is a plain word. */
+const PROJECT_NAME = /^name:\s*["']?([a-z0-9][a-z0-9_-]*)["']?\s*(?:#.*)?$/m
+
+/** What the files call the project, where they say so in plain words; that of the last file counts, as for compose. */
+export function namedProject(paths: StackPaths, { files }: ProjectFiles): string | null {
+  const read = (files.length > 0 ? files : foundFiles(paths)).map((file) => here(file, paths)).filter((file) => existsSync(file))
+  return read.map((file) => PROJECT_NAME.exec(readFileSync(file, 'utf8'))?.[1] ?? null).findLast((name) => name !== null) ?? null
+}
+
 /** Takes parts of a definition from files that are named nowhere else. */
 const NAMES_OTHERS = /\b(?:include|extends)\b/
 

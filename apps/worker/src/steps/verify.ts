@@ -5,6 +5,7 @@ import { prove } from '../converge/prove.ts'
 import type { Tools } from '../converge/tools.ts'
 import type { Container } from '../ports.ts'
 import { compare, holds, isBroken } from '../release/compare.ts'
+import { restartedWith } from '../release/dependents.ts'
 import type { Release } from '../release/release.ts'
 import { isOk, type StepContext, type StepEnd } from './step.ts'
 
@@ -37,7 +38,10 @@ export async function verify(
       }
     const ours = containers.filter(({ service }) => release.services[service]?.stopped === false)
     const fresh = new Set(ours.filter(({ id }) => !touched.containers.includes(id)).map(({ id }) => id))
-    const proven = await prove(tools, release, touched.proveAll ? ours : ours.filter(({ id }) => fresh.has(id)), fresh, context)
+    const restarted = restartedWith(release.definition, new Set(ours.flatMap(({ id, service }) => (fresh.has(id) ? [service] : []))))
+    const isTouched = ({ id, service, young }: Container) =>
+      touched.proveAll || fresh.has(id) || (young && restarted.includes(service) && !touched.broken.includes(service))
+    const proven = await prove(tools, release, ours.filter(isTouched), fresh, context)
     const judged = proven.how === 'proved' ? await judgeUntouched(tools, course, fresh, touched, context) : { ...proven, degraded: [] }
     // What an engine that restarts does to containers says nothing of them.
     const isInDoubt = judged.how === 'disproved' && tools.engine.outages() !== outages
