@@ -28,5 +28,6 @@ say(
   `\n${result.rounds} rounds, ${result.jobs} jobs: ${result.succeeded} succeeded, ${result.failed} failed as they should, ${result.lost} asked for again`,
 )
 say(`faults that hit:\n${[...result.faults].map(([fault, count]) => `  ${fault.padEnd(28)} ${count}`).join('\n')}`)
+if (result.keptPorts > 0) say(`ports that a killed engine kept until it was started again: ${result.keptPorts}`)
 say(`findings: ${result.findings.length}\n${result.findings.map((one) => `  ${one}`).join('\n')}`)
 process.exit(result.findings.length === 0 ? 0 : 1)

@@ -34,3 +34,13 @@ export interface System {
 export function awhile(random: Random): number {
   return random.chance(0.3) ? 15_000 : random.below(1500)
 }
+
+/** One to three faults, each at something else. */
+export function chooseFaults(all: Fault[], random: Random): Fault[] {
+  const chosen: Fault[] = []
+  for (let count = 1 + random.below(3); count > 0; count--) {
+    const fault = random.pick(all)
+    if (chosen.every(({ at }) => at !== fault.at)) chosen.push(fault)
+  }
+  return chosen
+}

@@ -8,7 +8,8 @@ import { publishImage } from '../sample-image.ts'
 import { until } from '../until.ts'
 import { createWorld } from '../world.ts'
 import { startContainers } from './containers.ts'
-import type { Fault, Round, System } from './fault.ts'
+import { chooseFaults, type Fault, type Round, type System } from './fault.ts'
+import { hasKeptPort } from './kept-port.ts'
 import { startProcesses } from './processes.ts'
 import { surroundings } from './surroundings.ts'
 import { addTarget, chooseMove, describe, isSame, type State, type Target } from './target.ts'
@@ -36,6 +37,8 @@ export interface ChaosResult {
   failed: number
   /** Jobs that an emptied Redis has forgotten. */
   lost: number
+  /** Jobs that failed since a killed engine kept a port that nobody has: it was started again, and the job asked for again. */
+  keptPorts: number
   /** How many faults of each kind found something to break. */
   faults: Map<string, number>
   /** What should not have been; empty is the aim. */
@@ -64,7 +67,7 @@ export async function runChaos({ rounds, seed, system: kind, engine, own, builde
   const random = createRandom(seed)
   const world = createWorld(engine)
   const registry = await startRegistry()
-  const result: ChaosResult = { rounds: 0, jobs: 0, succeeded: 0, failed: 0, lost: 0, faults: new Map(), findings: [] }
+  const result: ChaosResult = { rounds: 0, jobs: 0, succeeded: 0, failed: 0, lost: 0, keptPorts: 0, faults: new Map(), findings: [] }
   let system: System | undefined
   try {
     await publishImage(engine, `${registry.address}/chaos-db:latest`, 'db', 'idle')
@@ -77,7 +80,7 @@ export async function runChaos({ rounds, seed, system: kind, engine, own, builde
     system.faults.push(...surroundings(dirs, registry, own))
     for (const { name } of system.faults) result.faults.set(name, 0)
     for (let round = 1; round <= rounds; round++) {
-      const findings = await playRound(round, random, targets, system, result)
+      const findings = await playRound(round, random, targets, system, own, result)
       result.rounds++
       result.findings.push(...findings.map((finding) => `round ${round}: ${finding}`))
       const doing = `${result.jobs} jobs, ${[...result.faults.values()].reduce((sum, count) => sum + count, 0)} faults`
@@ -92,7 +95,14 @@ export async function runChaos({ rounds, seed, system: kind, engine, own, builde
 }
 
 /** One round: make ready, break, ask, wait, check. */
-async function playRound(number: number, random: Random, targets: Target[], system: System, result: ChaosResult): Promise<string[]> {
+async function playRound(
+  number: number,
+  random: Random,
+  targets: Target[],
+  system: System,
+  own: OwnEngine | null,
+  result: ChaosResult,
+): Promise<string[]> {
   const dirs = targets.map(({ stack }) => stack.dir)
   const findings: string[] = []
   const asked: Asked[] = []
@@ -119,6 +129,12 @@ async function playRound(number: number, random: Random, targets: Target[], syst
       one.jobId = await ask(system, one, `round-${number}-again`)
       job = await untilEnd(system, one.jobId)
     }
+    if (own && (await hasKeptPort(own, job))) {
+      result.keptPorts++
+      await own.restart('SIGTERM', 0)
+      one.jobId = await ask(system, one, `round-${number}-with-its-port`)
+      job = await untilEnd(system, one.jobId)
+    }
     result.jobs++
     findings.push(...(await settle(one, job, excuses, result)))
   }
@@ -143,16 +159,6 @@ async function makeReady(target: Target, round: number, random: Random): Promise
   const move = chooseMove(target, round, random)
   await target.prepare(move)
   return { target, path: `/deploy/${name}`, body: undefined, to: move.to, good: move.good, jobId: '' }
-}
-
-/** One to three faults, each at something else. */
-function chooseFaults(all: Fault[], random: Random): Fault[] {
-  const chosen: Fault[] = []
-  for (let count = 1 + random.below(3); count > 0; count--) {
-    const fault = random.pick(all)
-    if (chosen.every(({ at }) => at !== fault.at)) chosen.push(fault)
-  }
-  return chosen
 }
 
 /** Asks until there is a 202, as a caller does who got none. */
