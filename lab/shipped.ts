@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClient, type Client } from './client.ts'
 import { command } from './command.ts'
@@ -49,7 +49,10 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
   if (builder !== engine) await copyImages(builder, engine, [DEPLOYER_IMAGE, REDIS_IMAGE])
   const project = `deployer-shipped-${randomBytes(3).toString('hex')}`
   const port = await freePort()
+  const keys = join(world.root, '.keys')
+  mkdirSync(keys, { recursive: true })
   const settings = {
+    KEYS_DIR: keys,
     DEPLOY_SECRET: world.secret,
     REDIS_API_PASSWORD: randomBytes(16).toString('hex'),
     REDIS_WORKER_PASSWORD: randomBytes(16).toString('hex'),
