@@ -1,10 +1,8 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createClient } from '../../lab/client.ts'
+import { startCollector } from '../../lab/collector.ts'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { startShipped } from '../../lab/shipped.ts'
@@ -47,13 +45,13 @@ describe('docker-compose.yml', () => {
   })
 
   it('lets the worker out, to registries and traces, and publishes nothing of it', async () => {
-    // Anything that is in no network of Deployer: here a server on this machine, at the gateway of the engine's own bridge.
+    // Something that is in no network of Deployer: here a collector on this machine, at the gateway of the engine's own bridge.
     const gateway = (await engine.docker('network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}')).trim()
-    const server = createServer((_, response) => response.end('outside')).listen(0, gateway)
-    await once(server, 'listening')
-    const fetchIt = `fetch('http://${gateway}:${(server.address() as AddressInfo).port}').then((a) => a.text()).then(console.log)`
-    expect(await compose('exec', '-T', 'worker', 'node', '-e', fetchIt)).toBe('outside\n')
-    server.close()
+    const collector = await startCollector(gateway)
+    await become({ DEPLOY_SECRET: world.secret, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
+    expect((await deployAndWait(client, stack.name)).body.ok).toBe(true)
+    await until('what the worker has done to be traced', () => collector.spans().some(({ name }) => name.startsWith('compose ')))
+    await collector.stop()
     const { NetworkSettings } = await shipped.inspect('worker')
     expect(NetworkSettings.Ports).toEqual({ '8080/tcp': null })
     expect(Object.keys(NetworkSettings.Networks).map((name) => name.replace(`${shipped.project}_`, ''))).toEqual(['backend', 'outbound'])
