@@ -91,7 +91,8 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
       for (const pid of pids) signalProcess(pid, 'SIGSTOP')
       return () => pids.forEach((pid) => signalProcess(pid, 'SIGCONT'))
     },
-    close: async () => void (await compose('down', '--volumes', '--timeout', '5').catch(() => undefined)),
+    // With its file: by its name alone, Compose 2.26 takes nothing down whose Redis has no container.
+    close: async () => void (await compose('-f', 'docker-compose.yml', 'down', '--volumes', '--timeout', '5').catch(() => undefined)),
   }
   try {
     await compose('up', '-d', '--wait')
