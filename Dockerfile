@@ -1,6 +1,8 @@
 # Two stages: the first brings everything from Debian and the npm registry and picks what runs, the second has nothing else:
 # no shell, no package manager. What takes the room is said in ARCHITECTURE.md.
-FROM node:26-trixie-slim AS build
+# The Node of package.json, by digest. A mirror's name for it can be given, or what the tests have made where no registry can be reached.
+ARG NODE_IMAGE=node:26.10.0-trixie-slim@sha256:ec7758ee051e457b468b32bde57b0879010b325bb9862718e9615225ce4aaae1
+FROM ${NODE_IMAGE} AS build
 # Debian 13 has Compose 2.26, which does not know post_start and !override. The next Debian's runs on 13 (it needs libc 2.34 or newer) and alone is
 # taken from there: everything else of that source is pinned below what is installed. When it has moved on, name its version here, and run the tests.
 # Its index may be old: it is signed, and the version is named, so the check of its age would do nothing but stop builds behind a slow mirror.
@@ -17,7 +19,7 @@ COPY apps/api/package.json apps/api/
 COPY apps/worker/package.json apps/worker/
 COPY apps/cli/package.json apps/cli/
 COPY packages/shared/package.json packages/shared/
-RUN npx -y pnpm@12 install --prod --frozen-lockfile \
+RUN npx -y "$(node -p "require('./package.json').packageManager")" install --prod --frozen-lockfile \
  && find node_modules -type f \( -name '*.map' -o -name '*.md' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && find node_modules/.pnpm/@scalar* -type f ! -name standalone.js ! -name package.json ! -name LICENSE -delete
 COPY apps apps

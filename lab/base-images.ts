@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { command } from './command.ts'
@@ -6,6 +6,9 @@ import { debianMirror } from './debian-mirror.ts'
 import type { Engine } from './engine.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..')
+const [, PINNED = ''] = /^ARG NODE_IMAGE=(\S+)$/m.exec(readFileSync(join(REPOSITORY, 'Dockerfile'), 'utf8')) ?? []
+/** The name without its digest, which what is made here cannot have: the lab builds with this one. */
+export const NODE_TAG = PINNED.replace(/@.*/, '')
 
 /**
  * Makes sure that the images which Dockerfile and docker-compose.yml start from are there: pulled where a public registry can be
@@ -13,8 +16,11 @@ const REPOSITORY = join(import.meta.dirname, '..')
  */
 export async function ensureBaseImages(engine: Engine): Promise<void> {
   const missing: string[] = []
-  for (const reference of ['node:26-trixie-slim', 'redis:7']) {
-    if (!(await has(engine, reference)) && !(await pull(engine, reference))) missing.push(reference)
+  for (const [reference, pinned] of [
+    [NODE_TAG, PINNED],
+    ['redis:7', 'redis:7'],
+  ] as const) {
+    if (!(await has(engine, reference)) && !(await pull(engine, pinned, reference))) missing.push(reference)
   }
   if (missing.length === 0) return
   const folder = mkdtempSync(join(tmpdir(), 'deployer-base-'))
@@ -24,7 +30,7 @@ export async function ensureBaseImages(engine: Engine): Promise<void> {
     await command('debootstrap', ['--variant=minbase', '--include=ca-certificates', 'trixie', root, ...(mirror ? [mirror] : [])])
     rmSync(join(root, 'var/cache/apt'), { recursive: true, force: true })
     if (missing.includes('redis:7')) await makeRedis(engine, root)
-    if (missing.includes('node:26-trixie-slim')) await makeNode(engine, root)
+    if (missing.includes(NODE_TAG)) await makeNode(engine, root)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -37,11 +43,13 @@ async function has(engine: Engine, reference: string): Promise<boolean> {
   )
 }
 
-async function pull(engine: Engine, reference: string): Promise<boolean> {
-  return engine.docker('pull', '-q', reference).then(
+async function pull(engine: Engine, from: string, reference: string): Promise<boolean> {
+  const pulled = await engine.docker('pull', '-q', from).then(
     () => true,
     () => false,
   )
+  if (pulled) await engine.docker('tag', from, reference)
+  return pulled
 }
 
 async function importRoot(engine: Engine, root: string, reference: string, changes: string[]): Promise<void> {
@@ -60,7 +68,7 @@ async function makeNode(engine: Engine, root: string): Promise<void> {
   for (const name of ['npm', 'npx']) {
     await command('ln', ['-sf', `../lib/node_modules/npm/bin/${name}-cli.js`, join(root, 'usr/local/bin', name)])
   }
-  await importRoot(engine, root, 'node:26-trixie-slim', [
+  await importRoot(engine, root, NODE_TAG, [
     ...trust(root),
     'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'CMD ["node"]',

@@ -17,7 +17,8 @@ export interface LabCollector {
   stop(): Promise<void>
 }
 
-export async function startCollector(): Promise<LabCollector> {
+/** @param host The address of this machine that it listens on; containers reach the gateways of their engine's networks. */
+export async function startCollector(host = '127.0.0.1'): Promise<LabCollector> {
   const spans: CollectedSpan[] = []
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -28,10 +29,10 @@ export async function startCollector(): Promise<LabCollector> {
       response.setHeader('Content-Type', 'application/json')
       response.end('{}')
     })
-  }).listen(0, '127.0.0.1')
+  }).listen(0, host)
   await once(server, 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     spans: () => spans,
     async stop() {
       server.close()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClient, type Client } from './client.ts'
 import { command } from './command.ts'
@@ -49,7 +49,10 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
   if (builder !== engine) await copyImages(builder, engine, [DEPLOYER_IMAGE, REDIS_IMAGE])
   const project = `deployer-shipped-${randomBytes(3).toString('hex')}`
   const port = await freePort()
+  const keys = join(world.root, '.keys')
+  mkdirSync(keys, { recursive: true })
   const settings = {
+    KEYS_DIR: keys,
     DEPLOY_SECRET: world.secret,
     REDIS_API_PASSWORD: randomBytes(16).toString('hex'),
     REDIS_WORKER_PASSWORD: randomBytes(16).toString('hex'),
@@ -88,7 +91,8 @@ export async function startShipped(engine: Engine, world: World, more: Record<st
       for (const pid of pids) signalProcess(pid, 'SIGSTOP')
       return () => pids.forEach((pid) => signalProcess(pid, 'SIGCONT'))
     },
-    close: async () => void (await compose('down', '--volumes', '--timeout', '5').catch(() => undefined)),
+    // With its file: by its name alone, Compose 2.26 takes nothing down whose Redis has no container.
+    close: async () => void (await compose('-f', 'docker-compose.yml', 'down', '--volumes', '--timeout', '5').catch(() => undefined)),
   }
   try {
     await compose('up', '-d', '--wait')

@@ -8,7 +8,7 @@ import { COMPILE_CACHE, NODE_OPTIONS } from '../launcher/node-options.mjs'
 import { ensurePackages } from './setup/packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const PNPM = 'pnpm@12'
+const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
 /** What each task runs, with the Node of node_modules. */
 const TASKS = {
@@ -44,7 +44,7 @@ function installDependencies() {
   const lock = readFileSync(`${root}pnpm-lock.yaml`, 'utf8')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   process.stderr.write('setup: installing the dependencies (pnpm install) …\n')
-  const install = spawnSync('npx', ['-y', PNPM, 'install', '--frozen-lockfile'], {
+  const install = spawnSync('npx', ['-y', packageManager, 'install', '--frozen-lockfile'], {
     cwd: root,
     encoding: 'utf8',
     env: { ...process.env, CI: 'true' },

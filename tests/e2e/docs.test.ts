@@ -9,7 +9,9 @@ import { parse } from 'yaml'
 import { startChild } from '../../lab/child.ts'
 import { createClient } from '../../lab/client.ts'
 import { command } from '../../lab/command.ts'
-import { buildDeployerImage } from '../../lab/deployer-image.ts'
+import { NODE_TAG } from '../../lab/base-images.ts'
+import { buildDeployerImage, DEPLOYER_IMAGE } from '../../lab/deployer-image.ts'
+import { docBlocks as blocks } from '../../lab/doc-blocks.ts'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { freePort } from '../../lab/free-port.ts'
 import { startNginx } from '../../lab/nginx.ts'
@@ -22,12 +24,6 @@ import { engine, registry, useWorld } from '../support.ts'
 const repository = join(import.meta.dirname, '../..')
 const pages = ['README.md', ...globSync('docs/*.md', { cwd: repository }).sort()]
 const read = (file: string) => readFileSync(join(repository, file), 'utf8')
-
-/** The fenced blocks of a page in one language. */
-function blocks(page: string, language: string): string[] {
-  const found = read(page).matchAll(new RegExp(`^([ ]*)\`\`\`${language}\\n([^]*?)^[ ]*\`\`\`$`, 'gm'))
-  return [...found].map(([, indent = '', text = '']) => text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''))
-}
 
 const world = useWorld()
 const image = `${registry}/docs:latest`
@@ -103,6 +99,7 @@ function here(block: string): string {
   return block
     .replaceAll('/opt/stacks/media', stack.dir)
     .replaceAll('registry.example.com', closed.address)
+    .replaceAll('ghcr.io/your-account/deployer:latest', DEPLOYER_IMAGE)
     .replaceAll(/(?<![\w.-])media(?![\w-]|\.secret)/g, stack.name)
     .replaceAll(/:8080\b(?!:)/g, (match) => (block.includes('docker run') ? match : `:${ports.production}`))
     .replace('127.0.0.1:8080:8080', '127.0.0.1::8080')
@@ -128,6 +125,7 @@ async function run(block: string): Promise<{ code: number; output: string }> {
     METRICS_TOKEN: metricsToken,
     NOTIFY_URL: `http://127.0.0.1:${(chat.address() as AddressInfo).port}`,
     DATA_DIR: world.root,
+    NODE_IMAGE: NODE_TAG,
   }
   return new Promise((resolve) => {
     const child = execFile('bash', ['-euo', 'pipefail', '-c', here(block)], { env, cwd: copy, timeout: 100_000 }, (_, stdout, stderr) => {
@@ -136,13 +134,22 @@ async function run(block: string): Promise<{ code: number; output: string }> {
   })
 }
 
-/** The two commands, each of which does its own set-up: the first has a test of its own below, the second is this run. */
-const COMMANDS = ['npm run demo\n', 'npm test\n']
+/** So that there is one to go back to in production, whose worker keeps its own. */
+async function haveReleases(): Promise<void> {
+  for (const version of ['v3', 'v4']) {
+    await publishImage(engine, image, version)
+    const { code, output } = await run('docker compose exec -T api deployer deploy media --wait')
+    expect(code, output).toBe(0)
+  }
+}
+
+/** What does its own set-up: the first screen has a test file of its own, the demo a test below, the third is this run. */
+const COMMANDS = [blocks('README.md', 'sh')[0], 'npm run demo\n', 'npm test\n']
 /** In their order: production is up after the block that puts it on a host. */
 const everything = pages.flatMap((page) => blocks(page, 'sh').map((block, index) => [page, index + 1, block] as const))
 
 describe('every block of shell in the documentation', () => {
-  it.each(everything.filter(([, , block]) => !COMMANDS.includes(block)))('%s, block %i, runs as written', async (_page, _index, block) => {
+  it.each(everything.filter(([, , block]) => !COMMANDS.includes(block)))('%s, block %i, runs as written', async (page, _index, block) => {
     await until('the block to run', async () => {
       const { code, output } = await run(block)
       // The metrics name it too.
@@ -161,6 +168,7 @@ describe('every block of shell in the documentation', () => {
     }
     if (block.includes('docker compose up -d')) {
       await until('production', async () => (await fetch(`http://127.0.0.1:${ports.production}/ready`)).ok, 60)
+      if (page === 'README.md') await haveReleases()
     }
   })
 

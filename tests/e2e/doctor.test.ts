@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '@deployer/shared/finding'
@@ -49,6 +49,20 @@ describe('deployer doctor', () => {
     const { code, findings } = await examine({ ...healthy, ...wrong })
     expect(code).toBe(1)
     expect(about(findings, what)).toMatchObject({ level: 'mend', todo: expect.stringContaining(todo) })
+  })
+
+  it('tells of a short password of the dashboard and a short token of the metrics, and never says them', async () => {
+    const file = join(world.root, '.token')
+    writeFileSync(file, 'hunter2\n')
+    const { code, findings } = await examine({ ...healthy, DASHBOARD_PASSWORD: 'changeme', METRICS_TOKEN: '', METRICS_TOKEN_FILE: file })
+    expect(code).toBe(0)
+    expect(about(findings, 'DASHBOARD_PASSWORD is a sample')).toMatchObject({
+      level: 'hint',
+      todo: expect.stringContaining('openssl rand'),
+    })
+    expect(about(findings, 'METRICS_TOKEN has 7 characters; 16 or more')).toMatchObject({ level: 'hint' })
+    expect(JSON.stringify(findings)).not.toMatch(/hunter2|changeme/)
+    expect(about((await examine({ ...healthy, METRICS_TOKEN: world.secret })).findings, 'METRICS_TOKEN')).toBeUndefined()
   })
 
   it('knows of a proxy that the API was not told of', async () => {

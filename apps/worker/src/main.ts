@@ -10,8 +10,9 @@ import { machineClock } from './clock.ts'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, helperEnv, lockSettings } from './deploy-limits.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
-import { claimHost } from './hosts/claim-host.ts'
+import { claimHost, type HostIdentity } from './hosts/claim-host.ts'
 import { dataId } from './hosts/data-id.ts'
+import { learnEngine } from './hosts/learn-engine.ts'
 import { moveJobs } from './hosts/move-jobs.ts'
 import { createFileStore, journalFolder } from './journal/file-store.ts'
 import { createLockStack } from './lock/stack-lock.ts'
@@ -88,8 +89,12 @@ export async function start(
   await requireRedis(redis)
   const identity = { host, engine: await engineId(impatient), data: dataId(settings.DATA_DIR) }
   const taken = (what: () => Promise<void>) => untilTaken(what, logger, clock, stopping.signal)
-  await taken(() => claimHost(redis, logger, identity))
-  await taken(() => moveJobs(tools))
+  const claim = async (me: HostIdentity) => {
+    await taken(() => claimHost(redis, logger, me))
+    await taken(() => moveJobs(tools))
+  }
+  await claim(identity)
+  if (identity.engine === null) void learnEngine(identity, () => engineId(impatient), claim, logger, clock, stopping.signal)
   const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, identity }, queues.add, captured.add, async () => {
     await requireRedis(redis)
     await queues.restore()

@@ -9,7 +9,7 @@ const HOW = 'Make one with: openssl rand -hex 32'
 
 /** Looks at the strength of the shared secret. In a worker's container there is none, which is as it should be. */
 export function checkSecret(env: NodeJS.ProcessEnv, say: (finding: Finding) => void): void {
-  const secret = readSecret(env)
+  const secret = readSecret(env, 'DEPLOY_SECRET')
   if (secret === undefined) {
     say({
       level: 'hint',
@@ -27,9 +27,24 @@ export function checkSecret(env: NodeJS.ProcessEnv, say: (finding: Finding) => v
   } else say({ level: 'ok', what: 'DEPLOY_SECRET is long enough', todo: '' })
 }
 
-function readSecret(env: NodeJS.ProcessEnv): string | undefined {
-  const file = env['DEPLOY_SECRET_FILE']
-  if (env['DEPLOY_SECRET'] !== undefined || !file) return env['DEPLOY_SECRET']
+/**
+ * Looks at what opens dashboard and metrics, where it is set here. No length is demanded of either, so it is told and no more: guesses are counted,
+ * and shut out or slowed, but 30 in ten minutes are 4,000 a day.
+ */
+export function checkPasswords(env: NodeJS.ProcessEnv, say: (finding: Finding) => void): void {
+  for (const name of ['DASHBOARD_PASSWORD', 'METRICS_TOKEN'] as const) {
+    const secret = readSecret(env, name)
+    if (!secret) continue
+    const weakness = secretWeakness(secret)?.replace(/, but must have.*/, '; 16 or more are better')
+    if (weakness !== undefined) say({ level: 'hint', what: `${name} ${weakness}`, todo: HOW })
+  }
+}
+
+function readSecret(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const value = env[name]
+  const file = env[`${name}_FILE`]
+  // Empty counts as not set beside a file, as it does for the API.
+  if (value || !file) return value
   try {
     return readSecretFile(file)
   } catch {

@@ -5,7 +5,7 @@ import { loadSettings, SettingsError, type Settings } from '@deployer/shared/set
 import { connectEngine, type Host } from '../connect-engine.ts'
 import { checkCompose, checkEngine, checkPrograms } from './check-host.ts'
 import { checkEmbeddedRedis, checkRedis } from './check-redis.ts'
-import { checkSecret } from './check-secret.ts'
+import { checkPasswords, checkSecret } from './check-secret.ts'
 import { checkStacks } from './check-stacks.ts'
 
 /** A check, which gives its findings as it makes them. */
@@ -24,6 +24,7 @@ export async function doctor(env: NodeJS.ProcessEnv, say: (finding: Finding) => 
     say(finding)
   }
   checkSecret(env, tell)
+  checkPasswords(env, tell)
   const settings = readSettings(env, tell)
   checkPrograms(env, tell)
   await checkEngine(env, tell)
