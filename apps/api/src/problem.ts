@@ -25,6 +25,7 @@ export const PROBLEMS = {
   files_mismatch: [409, 'Refused: the stack was started from other files'],
   variable_unset: [409, 'Refused: a variable has no value'],
   disk_full: [409, 'Refused: too little room on the disk'],
+  held: [409, 'Refused: the stack is held'],
   no_data_volume: [409, 'Refused: what is kept of releases would be lost'],
   wrong_image: [409, 'Refused: the image is not the expected one'],
   release_not_found: [404, 'There is no such release'],

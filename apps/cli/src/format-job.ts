@@ -3,7 +3,7 @@ import { formatDuration, indent, shortDigest } from './format.ts'
 import { formatPlan } from './format-plan.ts'
 
 /** What a job that ended well has done. */
-const DONE: Record<Job['action'], string> = { deploy: 'deployed', rollback: 'rolled back', plan: 'planned' }
+const DONE: Record<Job['action'], string> = { deploy: 'deployed', rollback: 'rolled back', plan: 'planned', check: 'checked' }
 
 /** A job's outcome in a line. */
 export function formatOutcome(job: Job): string {
