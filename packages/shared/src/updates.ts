@@ -74,6 +74,3 @@ export function holdsKey(host: string): string {
 export function skipsKey(host: string): string {
   return `${KEY_PREFIX}:skips:${host}`
 }
-
-/** Channel on which a host is asked to look at stacks now: `host stack`, from a registry hook. */
-export const HINT_CHANNEL = `${KEY_PREFIX}:hints`
