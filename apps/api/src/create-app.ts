@@ -16,9 +16,11 @@ import { deployRoutes } from './routes/deploy.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
+import { holdRoutes } from './routes/holds.ts'
 import { hostRoutes } from './routes/hosts.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { stackRoutes } from './routes/stacks.ts'
+import { updateRoutes } from './routes/updates.ts'
 
 /**
  * Puts the HTTP application together. Each route has a gate of its own: `limits.open`, or `api.authenticate`.
@@ -45,6 +47,8 @@ export function createApp(
   app.route('/', jobRoutes(api))
   app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
+  app.route('/', updateRoutes(api))
+  app.route('/', holdRoutes(api))
   app.route('/', hostRoutes(api))
   app.notFound(async (c) => {
     await limits.stranger(c)

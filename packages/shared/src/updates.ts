@@ -70,6 +70,16 @@ export function holdsKey(host: string): string {
   return `${KEY_PREFIX}:holds:${host}`
 }
 
+/**
+ * A hold as it is stored, while it holds.
+ *
+ * @param now Milliseconds since the epoch, by Redis's clock.
+ */
+export function holdInForce(stored: string | null | undefined, now: number): Hold | null {
+  const hold = stored ? Hold.parse(JSON.parse(stored)) : null
+  return hold && (hold.until === null || Date.parse(hold.until) > now) ? hold : null
+}
+
 /** Hash: `stack/service` → the digest that is left out. */
 export function skipsKey(host: string): string {
   return `${KEY_PREFIX}:skips:${host}`
