@@ -18,7 +18,12 @@ await publishImage(engine, image, 'v1')
 const stack = await world.addStack('openapi', webFile(image))
 await stack.compose('up', '-d')
 await world.start('worker', { REDIS_URL: redis.url })
-const { client } = await world.start('api', { REDIS_URL: redis.url, METRICS_TOKEN: 'a-token-for-metrics' })
+const keys = join(world.root, '.keys.yaml')
+writeFileSync(
+  keys,
+  'hooks: [{id: quay, from: quay, secret: a-token-in-an-address}, {id: lab, from: distribution, secret: a-token-in-a-header}]\n',
+)
+const { client } = await world.start('api', { REDIS_URL: redis.url, DEPLOY_KEYS_FILE: keys, METRICS_TOKEN: 'a-token-for-metrics' })
 await until('the stack', async () => (await client.plain('GET', '/stacks', 'stacks')).body.stacks[0]?.running)
 const document = (await client.raw('GET', '/openapi.json')).body
 
@@ -143,6 +148,15 @@ describe('the OpenAPI document', () => {
     expect([held.status, held.body.code]).toEqual([409, 'held'])
     expect(check('releaseHold', await client.timed('DELETE', `/stacks/${stack.name}/hold`)).status).toBe(200)
     check('releaseHold', await client.plain('DELETE', `/stacks/${stack.name}/hold`, stack.name))
+    for (const [operation, path] of [
+      ['registryHook', '/hooks/lab'],
+      ['registryHookByToken', '/hooks/quay/a-token-in-an-address'],
+    ] as const) {
+      const headers = { Authorization: 'Bearer a-token-in-a-header' }
+      expect(check(operation, await client.raw('POST', path, headers, '{}')).body).toEqual({ matched: [] })
+      expect(check(operation, await client.raw('POST', path, headers, '{')).status).toBe(400)
+      expect(check(operation, await client.raw('POST', path.replace(/in-an.*|lab/, 'x'), {}, '{}')).status).toBe(401)
+    }
     check('listJobs', await client.plain('GET', '/jobs?limit=3', 'jobs'))
     check('listJobs', await client.plain('GET', '/jobs?state=odd', 'jobs'))
     check('readJob', await client.plain('GET', `/jobs/${job.job_id}?wait=1`, job.job_id))

@@ -70,6 +70,11 @@ export const Skipped = z
   .object({ stack: InventoryStack.shape.name, host: z.string(), service: z.string(), image: z.string(), digest: z.string() })
   .meta({ id: 'Skipped' })
 
+/** The answer of `POST /hooks/{id}` and `POST /hooks/{id}/{token}`. */
+export const Matched = z
+  .object({ matched: z.array(z.string()).meta({ description: 'The services that are checked now, as `stack/service`.' }) })
+  .meta({ id: 'Matched' })
+
 /** The answer of `GET /health`. */
 export const Health = z.object({ ok: z.literal(true) }).meta({ id: 'Health' })
 

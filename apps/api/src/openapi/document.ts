@@ -20,6 +20,7 @@ import {
   runningExample,
   stacksExample,
 } from './examples.ts'
+import { hookPaths } from './hook-paths.ts'
 import { GATES, json, openOperation, problems, READING, starting } from './operations.ts'
 import { idempotency, jobPath, stackPath } from './parameters.ts'
 import { SECURITY, SECURITY_SCHEMES, TIMESTAMPED } from './security.ts'
@@ -107,6 +108,7 @@ export function openApiDocument() {
         },
       },
       ...watchPaths,
+      ...hookPaths,
       '/stacks': {
         get: {
           operationId: 'listStacks',
