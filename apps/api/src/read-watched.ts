@@ -43,8 +43,8 @@ export async function readWatched(redis: Redis, hosts: string[]): Promise<(host:
 /** What has been held, released or skipped counts at once, not with the next check. */
 function asOfNow(update: Update, hold: Hold | null, skipped: string | undefined): Update {
   const { state, available } = update
-  if (available !== null && available === skipped && state !== 'quarantined') return { ...update, state: 'skipped' }
-  if (hold && ON_ITS_WAY.has(state)) return { ...update, state: 'held' }
+  if (available !== null && available === skipped && state !== 'quarantined') return { ...update, state: 'skipped', eligible_at: null }
+  if (hold && ON_ITS_WAY.has(state)) return { ...update, state: 'held', eligible_at: null }
   return !hold && state === 'held' ? { ...update, state: 'pending' } : update
 }
 

@@ -10,7 +10,7 @@ export function formatOutcome(job: Job): string {
   const where = `${job.stack} on ${job.host}`
   if (job.ok === null) return `… ${where}: ${job.state}`
   if (!job.ok) return `✗ ${where}: ${job.code ?? job.state}: ${job.message ?? ''}`
-  if (job.action === 'plan') return `✓ ${where}: ${DONE.plan}`
+  if (job.action === 'plan' || job.action === 'check') return `✓ ${where}: ${DONE[job.action]}`
   const changed = job.changes.map(({ service }) => service).join(', ')
   const release = job.release === null ? '' : `, release ${job.release} runs`
   return `✓ ${where}: ${DONE[job.action]}${changed ? ` (${changed} changed)` : ', nothing had changed'}${release}`
