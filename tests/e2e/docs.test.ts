@@ -180,7 +180,7 @@ describe('every block of shell in the documentation', () => {
 
 describe('every block of YAML and every example', () => {
   it('of keys is a keys file', async () => {
-    const written = pages.flatMap((page) => blocks(page, 'yaml')).filter((text) => /^(keys|oidc):/.test(text))
+    const written = pages.flatMap((page) => blocks(page, 'yaml')).filter((text) => /^(keys|oidc|hooks):/.test(text))
     expect(written.length).toBeGreaterThan(1)
     for (const [index, text] of [...written, read('docs/examples/keys.yaml')].entries()) {
       const file = join(keys, `snippet-${index}.yaml`)

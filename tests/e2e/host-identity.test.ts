@@ -30,7 +30,7 @@ const post = () => client.plain('POST', `/deploy/${stack.name}`, stack.name)
 let second: Service
 
 describe('a host', () => {
-  it('is its engine: a worker of another name on it takes over stacks, releases and the jobs that wait, and those of the dead', async () => {
+  it('is its engine: a worker of another name on it takes over stacks, releases, holds and the jobs that wait, and those of the dead', async () => {
     const first = await world.start('worker', settings('first'))
     expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, host: 'first' })
     await publishImage(engine, image, 'v2')
@@ -39,6 +39,7 @@ describe('a host', () => {
     await until('it to run', async () => (await read(running)).state === 'running')
     const waiting = (await post()).body.job_id
     first.process.kill('SIGKILL')
+    for (const kind of ['holds', 'skips', 'updates']) await redis.cli('hset', `deployer:${kind}:first`, 'some', kind)
 
     second = await world.start('worker', settings('second'))
     for (const id of [running, waiting]) {
@@ -50,6 +51,10 @@ describe('a host', () => {
     const releases = (await client.plain('GET', `/stacks/${stack.name}/releases`, stack.name)).body
     expect([releases.host, releases.releases.length > 1]).toEqual(['second', true])
     expect(await redis.cli('hkeys', 'deployer:inventory')).toBe('second\n')
+    for (const kind of ['holds', 'skips', 'updates']) {
+      expect(await redis.cli('hget', `deployer:${kind}:second`, 'some')).toBe(`${kind}\n`)
+      expect(await redis.cli('exists', `deployer:${kind}:first`)).toBe('0\n')
+    }
   })
 
   it('gets what an API that has not heard of its new name puts under the former one', async () => {
@@ -122,11 +127,13 @@ describe('deployer hosts', () => {
     away.process.kill('SIGKILL')
     const { job_id } = (await client.plain('POST', `/deploy/${stack.name}?host=attic`, stack.name)).body
     await until('it to be away', async () => (await hosts()).some(({ host, online }) => host === 'attic' && !online))
+    await redis.cli('hset', 'deployer:holds:attic', 'some', 'hold')
     expect(await deployer('hosts', 'forget', 'attic')).toMatchObject({
       code: 0,
       stdout: 'attic is forgotten, and 1 of its jobs have been ended\n',
     })
     expect(await read(job_id)).toMatchObject({ state: 'canceled', ok: false })
+    expect(await redis.cli('exists', 'deployer:holds:attic')).toBe('0\n')
     expect((await hosts()).map(({ host }) => host)).toEqual(['second'])
     expect((await post()).body.host).toBe('second')
     expect((await deployer('hosts', 'forget', 'attic')).code).toBe(3)

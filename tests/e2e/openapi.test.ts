@@ -18,7 +18,12 @@ await publishImage(engine, image, 'v1')
 const stack = await world.addStack('openapi', webFile(image))
 await stack.compose('up', '-d')
 await world.start('worker', { REDIS_URL: redis.url })
-const { client } = await world.start('api', { REDIS_URL: redis.url, METRICS_TOKEN: 'a-token-for-metrics' })
+const keys = join(world.root, '.keys.yaml')
+writeFileSync(
+  keys,
+  'hooks: [{id: quay, from: quay, secret: a-token-in-an-address}, {id: lab, from: distribution, secret: a-token-in-a-header}]\n',
+)
+const { client } = await world.start('api', { REDIS_URL: redis.url, DEPLOY_KEYS_FILE: keys, METRICS_TOKEN: 'a-token-for-metrics' })
 await until('the stack', async () => (await client.plain('GET', '/stacks', 'stacks')).body.stacks[0]?.running)
 const document = (await client.raw('GET', '/openapi.json')).body
 
@@ -127,6 +132,31 @@ describe('the OpenAPI document', () => {
     check('rollback', await client.timed('POST', `/stacks/${stack.name}/rollback?wait=1`, { to: 999 }))
     check('rollback', await client.timed('POST', `/stacks/${stack.name}/rollback?wait=1`, { to: 'x' }))
     check('rollback', await client.plain('POST', `/stacks/${stack.name}/rollback`, stack.name))
+    check('check', await client.timed('POST', `/stacks/${stack.name}/check`))
+    check('check', await client.timed('POST', `/stacks/${stack.name}/check?wait=1`))
+    check('check', await client.plain('POST', `/stacks/${stack.name}/check`, stack.name))
+    const update = { service: 'web', image, running: null, available: `sha256:${'1'.repeat(64)}`, first_seen: null, eligible_at: null }
+    const found = { checked_at: '2026-01-01T00:00:00.000Z', updates: [{ ...update, state: 'pending' }] }
+    await redis.cli('hset', `deployer:updates:${world.settings['WORKER_NAME']}`, stack.name, JSON.stringify(found))
+    expect(check('skip', await client.timed('POST', `/stacks/${stack.name}/skip`, { service: 'web' })).status).toBe(200)
+    expect(check('skip', await client.timed('POST', `/stacks/${stack.name}/skip`, { service: 'none' })).status).toBe(404)
+    check('skip', await client.timed('POST', `/stacks/${stack.name}/skip`, {}))
+    expect(check('hold', await client.timed('PUT', `/stacks/${stack.name}/hold`, { reason: 'why not' })).status).toBe(200)
+    check('hold', await client.timed('PUT', `/stacks/${stack.name}/hold`, {}))
+    expect(check('listStacks', await client.plain('GET', '/stacks', 'stacks')).text).toContain('why not')
+    const held = check('deploy', await client.plain('POST', `${deploy}?wait=1`, stack.name))
+    expect([held.status, held.body.code]).toEqual([409, 'held'])
+    expect(check('releaseHold', await client.timed('DELETE', `/stacks/${stack.name}/hold`)).status).toBe(200)
+    check('releaseHold', await client.plain('DELETE', `/stacks/${stack.name}/hold`, stack.name))
+    for (const [operation, path] of [
+      ['registryHook', '/hooks/lab'],
+      ['registryHookByToken', '/hooks/quay/a-token-in-an-address'],
+    ] as const) {
+      const headers = { Authorization: 'Bearer a-token-in-a-header' }
+      expect(check(operation, await client.raw('POST', path, headers, '{}')).body).toEqual({ matched: [] })
+      expect(check(operation, await client.raw('POST', path, headers, '{')).status).toBe(400)
+      expect(check(operation, await client.raw('POST', path.replace(/in-an.*|lab/, 'x'), {}, '{}')).status).toBe(401)
+    }
     check('listJobs', await client.plain('GET', '/jobs?limit=3', 'jobs'))
     check('listJobs', await client.plain('GET', '/jobs?state=odd', 'jobs'))
     check('readJob', await client.plain('GET', `/jobs/${job.job_id}?wait=1`, job.job_id))

@@ -205,7 +205,8 @@ export class Host {
       return what()
     }
     const helpers: Pick<Engine, 'spec' | 'startHelper' | 'findHelper' | 'waitFor'> = {
-      spec: () => asked(() => ({ imageId: '', user: '', capabilities: [], networks: [], mounts: [], createdAt: '', environment: [] })),
+      spec: () =>
+        asked(() => ({ imageName: '', imageId: '', user: '', capabilities: [], networks: [], mounts: [], createdAt: '', environment: [] })),
       startHelper: ({ name }) =>
         asked(() => {
           this.helper ??= { id: name, name, running: false }

@@ -256,6 +256,7 @@ async function make(work: Up, service: string, isForced: boolean): Promise<boole
       number,
       project,
       service,
+      image: own.image,
       imageId: image.id,
       composeVersion: 'model',
       configHash: hash,

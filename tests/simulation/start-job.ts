@@ -44,6 +44,7 @@ export async function startJob(host: Host, process: Process, queued: QueuedJob, 
         reportRun(sinkOf(host, process), tools.logger, tools.clock, abort.signal, [], former && structuredClone(former)),
       unfit: attempt > 3 ? { state: 'failed', code: 'step_failed', message: 'given up' } : null,
       signal: abort.signal,
+      findHold: async () => null,
       enterApplying: () =>
         host.redis(process, 'enterApplying', () => {
           if (host.jobs.get(jobId) !== queued || queued.attempt !== attempt) throw new JobAborted('lost')

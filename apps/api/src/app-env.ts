@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Caller } from './keys/caller.ts'
+import type { RegistryHook } from './keys/keys-file.ts'
 
 /** What the gates have found out about a request, for its handler. */
 export interface AppEnv {
@@ -12,6 +13,8 @@ export interface AppEnv {
     /** Whether the request has been counted as one that proves nothing. */
     countedAsStranger: boolean
     caller: Caller
+    /** Of a registry's hook: the one that the address names. */
+    hook: RegistryHook
     /** Milliseconds since the epoch after which a request that needs Redis is answered 503. */
     deadline: number
   }

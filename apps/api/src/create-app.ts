@@ -16,9 +16,15 @@ import { deployRoutes } from './routes/deploy.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
+import { holdRoutes } from './routes/holds.ts'
+import { hookRoutes } from './routes/hooks.ts'
 import { hostRoutes } from './routes/hosts.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { stackRoutes } from './routes/stacks.ts'
+import { updateRoutes } from './routes/updates.ts'
+
+/** What stands behind it in a path may be a hook's token, whose place is no log. */
+const HOOK_PATH = /(\/hooks\/).*/is
 
 /**
  * Puts the HTTP application together. Each route has a gate of its own: `limits.open`, or `api.authenticate`.
@@ -45,7 +51,10 @@ export function createApp(
   app.route('/', jobRoutes(api))
   app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
+  app.route('/', updateRoutes(api))
+  app.route('/', holdRoutes(api))
   app.route('/', hostRoutes(api))
+  app.route('/', hookRoutes(api))
   app.notFound(async (c) => {
     await limits.stranger(c)
     const methods = allowedMethods(app, c.req.path)
@@ -62,7 +71,16 @@ export function createApp(
       // Before the gates have found them out, these are not there.
       const found = c.var as Partial<AppEnv['Variables']>
       const who = { client: found.clientAddress ?? '', caller: found.caller?.key }
-      refusalLog.tell({ code: error.code, method: c.req.method, path: c.req.path, ...who, request_id: found.requestId, err: error.cause })
+      const path = c.req.path.replace(HOOK_PATH, '$1…')
+      refusalLog.tell({
+        code: error.code,
+        method: c.req.method,
+        path,
+        hook: found.hook?.id,
+        ...who,
+        request_id: found.requestId,
+        err: error.cause,
+      })
       return sendAnswer(c, problemAnswer(error))
     }
     api.logger.error({ event: 'request_failed', err: error, request_id: c.get('requestId') }, 'request failed')

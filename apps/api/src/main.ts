@@ -18,6 +18,7 @@ import { createClientAddress, createIsProxy } from './gates/client-address.ts'
 import { createAuthenticate } from './gates/authenticate.ts'
 import { createHeldAnswers } from './gates/held-answers.ts'
 import { createLimits } from './gates/limits.ts'
+import { createHookGate } from './gates/registry-hook.ts'
 import { createLoginBudget } from './gates/login-budget.ts'
 import { createWarnOfProxy } from './gates/warn-of-proxy.ts'
 import type { AppEnv } from './app-env.ts'
@@ -52,8 +53,8 @@ export async function start(
 ): Promise<() => Promise<void>> {
   const hidden = secretValues(settings)
   const logger = createLogger(settings.LOG_LEVEL, 'api', hidden)
-  const ring = createKeyRing(settings.DEPLOY_KEYS_FILE, logger, ({ keys }) => {
-    hidden.push(...keys.map(({ secret }) => secret).filter((secret) => !hidden.includes(secret)))
+  const ring = createKeyRing(settings.DEPLOY_KEYS_FILE, logger, ({ keys, hooks }) => {
+    hidden.push(...[...keys, ...hooks].map(({ secret }) => secret).filter((secret) => !hidden.includes(secret)))
   })
   const redis = connectRedis(settings.REDIS_URL, 'api', logger, { ...FAIL_FAST, enableAutoPipelining: true })
   // BullMQ defines its scripts with its first job. On a connection that gathers the commands of one moment, one that was gathering by then does not know
@@ -102,6 +103,7 @@ export async function start(
       feed: createJobFeed(redis, hub),
       held,
       authenticate: createAuthenticate(redis, credentials),
+      authenticateHook: createHookGate(credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
       retention: settings.JOB_RETENTION_DAYS * 86_400,

@@ -3,14 +3,14 @@ import { formatDuration, indent, shortDigest } from './format.ts'
 import { formatPlan } from './format-plan.ts'
 
 /** What a job that ended well has done. */
-const DONE: Record<Job['action'], string> = { deploy: 'deployed', rollback: 'rolled back', plan: 'planned' }
+const DONE: Record<Job['action'], string> = { deploy: 'deployed', rollback: 'rolled back', plan: 'planned', check: 'checked' }
 
 /** A job's outcome in a line. */
 export function formatOutcome(job: Job): string {
   const where = `${job.stack} on ${job.host}`
   if (job.ok === null) return `… ${where}: ${job.state}`
   if (!job.ok) return `✗ ${where}: ${job.code ?? job.state}: ${job.message ?? ''}`
-  if (job.action === 'plan') return `✓ ${where}: ${DONE.plan}`
+  if (job.action === 'plan' || job.action === 'check') return `✓ ${where}: ${DONE[job.action]}`
   const changed = job.changes.map(({ service }) => service).join(', ')
   const release = job.release === null ? '' : `, release ${job.release} runs`
   return `✓ ${where}: ${DONE[job.action]}${changed ? ` (${changed} changed)` : ', nothing had changed'}${release}`

@@ -5,6 +5,14 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(milliseconds / 60_000)} min ${Math.round((milliseconds % 60_000) / 1000)} s`
 }
 
+/** How long something takes yet: `5 min`, `3 h` or `2 d`. */
+export function formatWait(milliseconds: number): string {
+  const minutes = Math.max(1, Math.round(milliseconds / 60_000))
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.round(minutes / 60)
+  return hours < 24 ? `${hours} h` : `${Math.round(hours / 24)} d`
+}
+
 /** The first twelve hex digits of a digest or an image's id. */
 export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, '').slice(0, 12)

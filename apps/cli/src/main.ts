@@ -14,6 +14,7 @@ import { signRequest } from './commands/sign.ts'
 import { startJob, type StartOptions } from './commands/start-job.ts'
 import { readConnection, readCredentials, type Terminal } from './context.ts'
 import { CommandEnd, EXIT } from './exit-codes.ts'
+import { addWatchCommands } from './watch-commands.ts'
 
 const ENVIRONMENT = `
 Environment:
@@ -32,6 +33,8 @@ Examples:
   deployer logs <id> -f                what compose says, as it says it
   deployer plan media                  what a deploy would do
   deployer releases media              what has run, the newest first
+  deployer updates                     newer images, and why they are not deployed yet
+  deployer hold media --reason … --until 3d   nobody deploys it
   deployer rollback media --to 7       back to one of them; without --to, to the one before
   deployer doctor                      what is wrong on this host, and what to do
   source <(deployer completion bash)   completion; also zsh, fish, powershell`
@@ -95,6 +98,7 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, doctor: Doctor
     .action(async (stack: string, options: { host?: string; json?: boolean }) => {
       exitCode = await listReleases(stack, options, api(), terminal)
     })
+  addWatchCommands(program, { api, terminal, json: jsonOption, seconds, end: (code) => (exitCode = code) })
   program
     .command('job <id>')
     .description('a job with its steps; the exit code tells how it ended')

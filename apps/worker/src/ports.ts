@@ -9,6 +9,8 @@ export interface Container {
   health: 'none' | 'starting' | 'healthy' | 'unhealthy'
   /** Whether it has run for less than a minute, by the engine's clock. */
   young: boolean
+  /** The name that it was made from; the id where that name has another image by now. */
+  image: string
   /** Image id: `sha256:…`. */
   imageId: string
   project: string
@@ -64,6 +66,8 @@ export interface Mount {
 
 /** What a container was made from, to make another one like it. */
 export interface ContainerSpec {
+  /** The name of its image, as it was made. */
+  imageName: string
   imageId: string
   user: string
   capabilities: string[]

@@ -24,6 +24,8 @@ export const InventoryStack = z.object({
   /** Names of the services that have containers. */
   services: z.array(z.string()),
   running: z.boolean(),
+  /** The names of their images, by service; empty from a worker of the release before. */
+  images: z.record(z.string(), z.string()).default({}),
 })
 export type InventoryStack = z.infer<typeof InventoryStack>
 

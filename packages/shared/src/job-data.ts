@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { JobAction, JobSource } from './job.ts'
 import { HostName, StackName } from './names.ts'
+import { KEY_PREFIX } from './queue.ts'
 
 /**
  * What a job carries through Redis. Deliberately no more than what every request for the same stack shares:
@@ -12,6 +13,11 @@ export const JobData = z.strictObject({
   action: JobAction,
   /** Of a rollback: the release to go to. Requests for other releases do not coalesce with it. */
   to: z.int().positive().optional(),
+  /**
+   * Of a deploy that watching asks for: the services that may be updated, with the digest that each is to get. No other is pulled. A request that joins
+   * such a job while it waits makes it a whole one: see `wholeKey`.
+   */
+  only: z.record(z.string(), z.string()).optional(),
   source: JobSource.default('request'),
   /** Who asked first, for dashboard and history: the id of the key that signed. */
   caller: z.string().max(256),
@@ -21,4 +27,9 @@ export type JobData = z.infer<typeof JobData>
 /** What is stored of it: a plain request without what the release before does not know, whose workers refuse what they cannot read. */
 export function storedJobData({ source, ...data }: JobData): z.input<typeof JobData> {
   return source === 'request' ? data : { ...data, source }
+}
+
+/** String that is there while a waiting job with `only` is to be more than that, since a request has joined it. */
+export function wholeKey(jobId: string): string {
+  return `${KEY_PREFIX}:whole:${jobId}`
 }

@@ -7,7 +7,7 @@ export type JobState = z.infer<typeof JobState>
 /** The states a job cannot leave by itself. */
 export const END_STATES: readonly JobState[] = ['succeeded', 'failed', 'canceled']
 
-export const StepName = z.enum(['status', 'config', 'pull', 'build', 'plan', 'up', 'verify', 'rollback'])
+export const StepName = z.enum(['status', 'config', 'check', 'pull', 'build', 'plan', 'up', 'verify', 'rollback'])
 export type StepName = z.infer<typeof StepName>
 
 /** Why a job ended other than in success. The API's one table maps these to HTTP answers. */
@@ -19,6 +19,7 @@ export const OutcomeCode = z.enum([
   'files_mismatch',
   'variable_unset',
   'disk_full',
+  'held',
   'no_data_volume',
   'wrong_image',
   'release_not_found',
@@ -100,7 +101,7 @@ export const RunReport = z.object({
 export type RunReport = z.infer<typeof RunReport>
 
 /** What a job does. */
-export const JobAction = z.enum(['deploy', 'rollback', 'plan'])
+export const JobAction = z.enum(['deploy', 'rollback', 'plan', 'check'])
 export type JobAction = z.infer<typeof JobAction>
 
 /** Where the wish for a job came from. */

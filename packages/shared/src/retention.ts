@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { expectKey } from './expect.ts'
+import { wholeKey } from './job-data.ts'
 import { jobStreamKey } from './job-stream.ts'
 import { jobKey, KEY_PREFIX } from './queue.ts'
 import { endedKey, runKey } from './run-record.ts'
@@ -22,7 +23,7 @@ const FORGET = `
 local logs, bytes = 0, 0
 for _, id in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, -1)) do
   if redis.call('EXISTS', ARGV[1] .. id) == 0 then
-    redis.call('UNLINK', ARGV[2] .. id, ARGV[3] .. id, ARGV[4] .. id)
+    redis.call('UNLINK', ARGV[2] .. id, ARGV[3] .. id, ARGV[4] .. id, ARGV[7] .. id)
     redis.call('ZREM', KEYS[1], id)
   else
     local size = redis.call('MEMORY', 'USAGE', ARGV[4] .. id, 'SAMPLES', 0)
@@ -36,5 +37,6 @@ end`
 
 /** Lets go what is kept of a queue's jobs that BullMQ no longer has, and live logs beyond those that are kept. */
 export async function forgetRecords(redis: Redis, queue: string): Promise<void> {
-  await redis.eval(FORGET, 1, endedKey(queue), jobKey(queue, ''), runKey(''), expectKey(''), jobStreamKey(''), LOGS.jobs, LOGS.bytes)
+  const prefixes = [jobKey(queue, ''), runKey(''), expectKey(''), jobStreamKey('')]
+  await redis.eval(FORGET, 1, endedKey(queue), ...prefixes, LOGS.jobs, LOGS.bytes, wholeKey(''))
 }

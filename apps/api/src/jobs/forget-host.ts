@@ -5,6 +5,7 @@ import type { RunReport } from '@deployer/shared/job'
 import { parseQueueName } from '@deployer/shared/queue'
 import { RELEASES_KEY } from '@deployer/shared/releases'
 import { requestCancel, runKey, saveReport } from '@deployer/shared/run-record'
+import { holdsKey, skipsKey, updatesKey } from '@deployer/shared/updates'
 import type { JobQueue } from './job-queue.ts'
 import type { JobStore } from './job-store.ts'
 import { hasEnded } from './to-job.ts'
@@ -22,6 +23,7 @@ export async function forgetHost(redis: Redis, store: JobStore, queue: JobQueue,
   // First, so that nothing new is accepted for it.
   const steps = redis.multi().hdel(INVENTORY_KEY, host).hdel(CLOCKS_KEY, host).hdel(RENAMED_KEY, host)
   for (const name of names) steps.hdel(RELEASES_KEY, name)
+  steps.del(holdsKey(host), skipsKey(host), updatesKey(host))
   for (const member of members) steps.zrem(HEARTBEATS_KEY, member)
   await steps.publish(INVENTORY_CHANNEL, host).exec()
   let ended = 0

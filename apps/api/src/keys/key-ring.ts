@@ -24,7 +24,7 @@ const LOOK_INTERVAL = 1000
  * @throws {SettingsError} when the file cannot be used at the start.
  */
 export function createKeyRing(path: string | undefined, logger: Logger, onKeys: (keys: Keys) => void): KeyRing {
-  if (path === undefined) return { current: () => ({ keys: [], issuers: [], files: [] }), stop: () => undefined }
+  if (path === undefined) return { current: () => ({ keys: [], issuers: [], hooks: [], files: [] }), stop: () => undefined }
   let keys: Keys
   try {
     keys = readKeysFile(path)
@@ -57,6 +57,7 @@ function keepUnchanged(now: Keys, former: Keys): Keys {
     ...now,
     keys: now.keys.map((key) => same(key, former.keys)),
     issuers: now.issuers.map((issuer) => same(issuer, former.issuers)),
+    hooks: now.hooks.map((hook) => same(hook, former.hooks)),
   }
 }
 

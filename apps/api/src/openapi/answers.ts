@@ -2,12 +2,15 @@ import { z } from 'zod'
 import { InventoryStack } from '@deployer/shared/inventory'
 import { Job, Step, StepName } from '@deployer/shared/job'
 import { ReleaseSummary } from '@deployer/shared/releases'
+import { Hold, Update } from '@deployer/shared/updates'
 import { PROBLEMS, type ProblemCode } from '../problem.ts'
 
 /** The answer of `GET /jobs`. */
 export const JobList = z.object({ jobs: z.array(Job) }).meta({ id: 'JobList' })
 
 const LastJob = Job.pick({ job_id: true, state: true, ok: true, finished_at: true, status_url: true }).meta({ id: 'LastJob' })
+
+const HoldAnswer = Hold.meta({ id: 'Hold' })
 
 /** A stack as callers see it. */
 const Stack = z
@@ -18,6 +21,9 @@ const Stack = z
     services: InventoryStack.shape.services,
     running: InventoryStack.shape.running,
     last_job: LastJob.nullable(),
+    updates: z.array(Update.meta({ id: 'Update' })).meta({ description: 'Newer images, and those of which nothing is known.' }),
+    checked_at: z.iso.datetime().nullable().meta({ description: 'When the registries were asked last; null: never.' }),
+    hold: HoldAnswer.nullable().meta({ description: 'While it is there, nobody deploys the stack.' }),
   })
   .meta({ id: 'Stack' })
 
@@ -54,6 +60,20 @@ export const HostForgotten = z.object({ ok: z.literal(true), host: z.string(), j
 export const ReleaseList = z
   .object({ stack: InventoryStack.shape.name, host: z.string(), releases: z.array(ReleaseSummary.meta({ id: 'Release' })) })
   .meta({ id: 'ReleaseList' })
+
+/** The answers of `PUT` and `DELETE /stacks/{stack}/hold`. */
+export const Held = z.object({ stack: InventoryStack.shape.name, host: z.string(), hold: HoldAnswer }).meta({ id: 'Held' })
+export const Released = Held.extend({ hold: z.null() }).meta({ id: 'Released' })
+
+/** The answer of `POST /stacks/{stack}/skip`: what is left out. */
+export const Skipped = z
+  .object({ stack: InventoryStack.shape.name, host: z.string(), service: z.string(), image: z.string(), digest: z.string() })
+  .meta({ id: 'Skipped' })
+
+/** The answer of `POST /hooks/{id}` and `POST /hooks/{id}/{token}`. */
+export const Matched = z
+  .object({ matched: z.array(z.string()).meta({ description: 'The services that are checked now, as `stack/service`.' }) })
+  .meta({ id: 'Matched' })
 
 /** The answer of `GET /health`. */
 export const Health = z.object({ ok: z.literal(true) }).meta({ id: 'Health' })

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { createDocument } from 'zod-openapi'
-import { HostName, JobId, StackName } from '@deployer/shared/names'
+import { HostName } from '@deployer/shared/names'
 import { version } from '@deployer/shared/version'
 import { DeployBody, DeployQuery } from '../routes/deploy.ts'
 import { ListQuery } from '../routes/jobs.ts'
-import { HostQuery, PlanBody, RollbackBody } from '../routes/stacks.ts'
+import { HostQuery, HostBody, RollbackBody } from '../routes/stacks.ts'
 import { WaitQuery } from '../routes/wait-query.ts'
 import { Health, HostForgotten, HostList, Ignored, JobAnswer, JobEvent, JobList, Ready, ReleaseList, StackList } from './answers.ts'
 import {
@@ -20,21 +20,11 @@ import {
   runningExample,
   stacksExample,
 } from './examples.ts'
+import { hookPaths } from './hook-paths.ts'
 import { GATES, json, openOperation, problems, READING, starting } from './operations.ts'
+import { idempotency, jobPath, stackPath } from './parameters.ts'
 import { SECURITY, SECURITY_SCHEMES, TIMESTAMPED } from './security.ts'
-
-const stackPath = z.object({
-  stack: StackName.meta({ description: 'The name of the stack: that of its folder.', example: deployedExample.stack }),
-})
-const jobPath = z.object({ id: JobId.meta({ description: "The job's id.", example: deployedExample.job_id }) })
-const idempotency = z.object({
-  'Idempotency-Key': z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .meta({ description: 'The same key within 24 hours gets the job that the first one got, as long as that job is kept.' }),
-})
+import { watchPaths } from './watch-paths.ts'
 
 const READY: Ready = { ok: true, missing: [] }
 
@@ -59,7 +49,7 @@ export function openApiDocument() {
     },
     servers: [{ url: '/' }],
     tags: [
-      { name: 'deploys', description: 'Start deploys, rollbacks and plans.' },
+      { name: 'deploys', description: 'Start deploys, rollbacks, plans and checks.' },
       { name: 'jobs', description: 'Follow, list and cancel jobs.' },
       { name: 'stacks', description: 'What there is.' },
       { name: 'service', description: 'The service itself.' },
@@ -102,7 +92,7 @@ export function openApiDocument() {
         post: starting('plan', 'Tell what a deploy would do, and change nothing', plannedExample, {
           ...TIMESTAMPED,
           requestParams: { path: stackPath, query: DeployQuery, header: idempotency },
-          requestBody: { required: false, content: json(PlanBody, { host: 'nas' }) },
+          requestBody: { required: false, content: json(HostBody, { host: 'nas' }) },
         }),
       },
       '/stacks/{stack}/releases': {
@@ -117,6 +107,8 @@ export function openApiDocument() {
           },
         },
       },
+      ...watchPaths,
+      ...hookPaths,
       '/stacks': {
         get: {
           operationId: 'listStacks',

@@ -1,9 +1,10 @@
 import type { z } from 'zod'
 import type { Job } from '@deployer/shared/job'
 import type { ReleaseSummary } from '@deployer/shared/releases'
+import type { Update } from '@deployer/shared/updates'
 import { version } from '@deployer/shared/version'
 import { queuedJob } from '../jobs/to-job.ts'
-import type { HostForgotten, HostList, StackList } from './answers.ts'
+import type { Held, HostForgotten, HostList, Released, Skipped, StackList } from './answers.ts'
 
 /** What the web service's image is called in the registry, before and after. */
 const FROM = 'sha256:fe93d99c2b42fb44b1416a454db9bdcd50c254131c12ebf52dd88d04508d4b80'
@@ -111,6 +112,47 @@ export const plannedExample: Job = {
   finished_at: '2026-01-01T12:00:00.270Z',
 }
 
+/** A look for new images. */
+export const checkedExample: Job = {
+  ...queuedExample,
+  action: 'check',
+  expect: {},
+  state: 'succeeded',
+  ok: true,
+  steps: [{ ...step, name: 'check', duration_ms: 240, tail: 'web: newer\ncache: up to date\n' }],
+  started_at: '2026-01-01T12:00:00.020Z',
+  finished_at: '2026-01-01T12:00:00.270Z',
+}
+
+/** What it has found, */
+const updateExample: Update = {
+  service: 'web',
+  image: 'registry.example.com/media:latest',
+  running: FROM,
+  available: TO,
+  first_seen: '2026-01-01T12:00:00.200Z',
+  eligible_at: '2026-01-04T12:00:00.200Z',
+  state: 'cooling',
+}
+
+/** what is left out of it, */
+export const skippedExample: z.infer<typeof Skipped> = {
+  stack: 'media',
+  host: 'nas',
+  service: 'web',
+  image: updateExample.image,
+  digest: TO,
+}
+
+/** and a hold. */
+export const holdExample = { reason: 'The disk is being replaced.', until: '2026-01-03T18:00:00Z' }
+export const heldExample: z.infer<typeof Held> = {
+  stack: 'media',
+  host: 'nas',
+  hold: { reason: holdExample.reason, until: '2026-01-03T18:00:00.000Z', by: 'ops', since: '2026-01-02T03:04:05.000Z' },
+}
+export const releasedExample: z.infer<typeof Released> = { stack: 'media', host: 'nas', hold: null }
+
 /** A job that was canceled before it began. */
 export const canceledExample: Job = {
   ...queuedExample,
@@ -128,6 +170,14 @@ export function failedExample(done: Job): Job {
     const tail = 'services.web must be a mapping\n'
     const steps = done.steps.slice(0, 2).map((one) => (one.name === 'config' ? { ...one, ok: false, exit_code: 15, tail } : one))
     return { ...failed, steps, plan: null, message: 'The step "config" failed with exit code 15.' }
+  }
+  if (done.action === 'check') {
+    const tail = 'The Docker Engine did not answer.\n'
+    return {
+      ...failed,
+      steps: done.steps.map((one) => ({ ...one, ok: false, exit_code: null, tail })),
+      message: 'The step "check" failed.',
+    }
   }
   const message = 'web has become unhealthy.'
   const proof = { ok: false, exit_code: null, tail: `${message}\n` }
@@ -158,6 +208,9 @@ export const stacksExample: StackList = {
         finished_at: deployedExample.finished_at,
         status_url: deployedExample.status_url,
       },
+      updates: [updateExample],
+      checked_at: updateExample.first_seen,
+      hold: null,
     },
   ],
 }

@@ -32,6 +32,9 @@ const STARTING: ProblemCode[] = [
   'too_many_held',
 ]
 
+/** Answers of those that write something about a stack, at once. */
+export const STACK_WRITING: ProblemCode[] = [...STARTING.filter((code) => code !== 'too_many_held'), 'stack_ambiguous']
+
 /** Problems as answers, those with the same status together. Every path answers other methods than its own. */
 export function problems(codes: ProblemCode[]): ZodOpenApiResponsesObject {
   const byStatus = new Map<number, ProblemCode[]>()

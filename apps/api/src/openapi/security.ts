@@ -49,6 +49,13 @@ export const SECURITY_SCHEMES: NonNullable<ZodOpenApiComponentsObject['securityS
     name: 'X-Gitlab-Token',
     description: "GitLab's token: the secret of the scoped key that `?key=` names; taken as plain.",
   },
+  giteaSignature: { type: 'apiKey', in: 'header', name: 'X-Gitea-Signature', description: "Gitea's and Forgejo's webhook signature." },
+  hookAuthorization: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: "The hook's secret, with or without a scheme before it: Harbor and distribution.",
+  },
   token: {
     type: 'http',
     scheme: 'bearer',

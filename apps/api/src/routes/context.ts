@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from '@deployer/shared/logger'
 import type { TraceFrom } from '@deployer/shared/telemetry'
 import type { createAuthenticate } from '../gates/authenticate.ts'
+import type { createHookGate } from '../gates/registry-hook.ts'
 import type { HeldAnswers } from '../gates/held-answers.ts'
 import type { InventoryCache } from '../inventory-cache.ts'
 import type { JobFeed } from '../jobs/job-feed.ts'
@@ -20,6 +21,8 @@ export interface ApiContext {
   feed: JobFeed
   held: HeldAnswers
   authenticate: ReturnType<typeof createAuthenticate>
+  /** The gate of registries' hooks. */
+  authenticateHook: ReturnType<typeof createHookGate>
   /** Traces the start of a job under the caller's own trace. */
   trace: TraceFrom
   /** Seconds. */

@@ -6,6 +6,7 @@ import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { queueUnavailable } from '../problem.ts'
 import { readReleases } from '../read-releases.ts'
+import { readWatched } from '../read-watched.ts'
 import { authorizeAnywhere } from './authorize.ts'
 import type { ApiContext } from './context.ts'
 import { DeployBody, DeployQuery, startJob } from './deploy.ts'
@@ -13,11 +14,11 @@ import { findHost } from './find-host.ts'
 import { readJson } from './read-json.ts'
 import { parseInput } from './wait-query.ts'
 
-/** The body of a request for a plan. */
-export const PlanBody = DeployBody.pick({ host: true })
+/** The body of a request that says no more than the host, where several have the stack. */
+export const HostBody = DeployBody.pick({ host: true })
 
 /** The body of a request for a rollback. */
-export const RollbackBody = PlanBody.extend({
+export const RollbackBody = HostBody.extend({
   to: z
     .int('to is the number of a release')
     .positive('to is the number of a release')
@@ -38,14 +39,21 @@ export function stackRoutes(api: ApiContext) {
         authorizeAnywhere(c, 'read')
         const caller = c.get('caller')
         const stacks = api.inventory.stacks().filter(({ name }) => caller.may('read', name))
-        const last = await beforeDeadline(c, lastJobs(api, stacks))
+        const reading = [
+          lastJobs(api, stacks),
+          readWatched(
+            api.redis,
+            stacks.map(({ host }) => host),
+          ),
+        ] as const
+        const [last, watched] = await beforeDeadline(c, Promise.all(reading))
         return c.json({
           stacks: stacks.map(({ name, host, online, services, running }) => {
             const job = last.get(queueName(host, name))
             const last_job = job
               ? { job_id: job.job_id, state: job.state, ok: job.ok, finished_at: job.finished_at, status_url: job.status_url }
               : null
-            return { stack: name, host, online, services, running, last_job }
+            return { stack: name, host, online, services, running, last_job, ...watched(host, name) }
           }),
         })
       },
@@ -74,7 +82,7 @@ export function stackRoutes(api: ApiContext) {
       '/stacks/:stack/plan',
       api.authenticate(() => null),
       async (c) => {
-        const { host } = parseInput(PlanBody, readJson(c))
+        const { host } = parseInput(HostBody, readJson(c))
         return startJob(c, api, { action: 'plan', stack: c.req.param('stack'), host })
       },
     )

@@ -13,6 +13,7 @@ interface ListedStack {
   online: boolean
   services: string[]
   running: boolean
+  hold?: unknown
   last_job: Pick<Job, 'job_id' | 'state' | 'finished_at'> | null
 }
 
@@ -42,8 +43,8 @@ export async function listJobs(
 /** `deployer stacks` */
 export async function listStacks(json: boolean | undefined, api: ApiClient, terminal: Terminal): Promise<number> {
   const { stacks } = await api.call<{ stacks: ListedStack[] }>('GET', '/stacks')
-  const rows = stacks.map(({ stack, host, online, running, services, last_job }) => {
-    const state = online ? (running ? 'running' : 'stopped') : 'host away'
+  const rows = stacks.map(({ stack, host, online, running, services, last_job, hold }) => {
+    const state = `${online ? (running ? 'running' : 'stopped') : 'host away'}${hold ? ', held' : ''}`
     return [stack, host, state, services.join(', ') || '-', last_job ? `${last_job.state} ${last_job.finished_at ?? ''}`.trim() : '-']
   })
   terminal.print(json ? JSON.stringify(stacks) : formatTable(['STACK', 'HOST', 'STATE', 'SERVICES', 'LAST JOB'], rows))

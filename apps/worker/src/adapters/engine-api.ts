@@ -8,6 +8,7 @@ interface ListedContainer {
   State: string
   /** `Up 3 minutes (healthy)`, `Exited (1) 2 hours ago`, `Restarting (1) 3 seconds ago` */
   Status: string
+  Image: string
   ImageID: string
   Labels: Record<string, string>
 }
@@ -20,7 +21,7 @@ interface InspectedContainer {
   Mounts: { Source: string; Destination: string }[]
   NetworkSettings: { Networks: Record<string, unknown> }
   HostConfig: { CapAdd: string[] | null }
-  Config: { Labels: Record<string, string>; User: string; Env: string[] | null }
+  Config: { Image: string; Labels: Record<string, string>; User: string; Env: string[] | null }
   State: { Status: string; ExitCode: number; StartedAt: string; Health?: { Status: ContainerHealth['health'] } }
 }
 
@@ -45,6 +46,7 @@ export function createEngine(dockerHost: string): Engine {
     async spec(id, signal) {
       const container = await http.json<InspectedContainer>('GET', `/containers/${id}/json`, signal)
       return {
+        imageName: container.Config.Image,
         imageId: container.Image,
         user: container.Config.User,
         capabilities: container.HostConfig.CapAdd ?? [],
@@ -195,6 +197,7 @@ function toContainer(listed: ListedContainer): Container {
     health: health.replace('health: ', '') as Container['health'],
     // `Up Less than a second`, `Up 59 seconds`; then `Up About a minute`.
     young: /^Up (?:Less|\d+ sec)/.test(listed.Status),
+    image: listed.Image,
     imageId: listed.ImageID,
     project: label('project'),
     service: label('service'),

@@ -6,6 +6,7 @@ import type { Logger } from '@deployer/shared/logger'
 import { parseQueueName, queueName } from '@deployer/shared/queue'
 import { RELEASES_KEY } from '@deployer/shared/releases'
 import { SettingsError } from '@deployer/shared/settings'
+import { holdsKey, skipsKey, updatesKey } from '@deployer/shared/updates'
 
 /** What a worker says of where it is: its name, and what the host is whatever it is called. */
 export type HostIdentity = Pick<Inventory, 'host' | 'engine' | 'data'>
@@ -15,8 +16,8 @@ const PATIENCE = 15_000
 const LOOK = 500
 
 /**
- * Makes sure that this worker's name stands for this engine and no other, and takes over what an earlier name of the engine has: stacks and
- * releases here, jobs by `moveJobs`. A host is its engine, whose id outlives both names and containers.
+ * Makes sure that this worker's name stands for this engine and no other, and takes over what an earlier name of the engine has: stacks,
+ * releases and holds here, jobs by `moveJobs`. A host is its engine, whose id outlives both names and containers.
  *
  * A living worker of this engine under another name keeps its own: two sets of stacks on one engine are two hosts as long as both live.
  *
@@ -64,6 +65,10 @@ async function takeOver(redis: Redis, logger: Logger, { host: former, stacks, ve
     steps.hset(RELEASES_KEY, queueName(me.host, parseQueueName(queue)?.stack ?? ''), json).hdel(RELEASES_KEY, queue)
   }
   for (const member of members) steps.zrem(HEARTBEATS_KEY, member)
+  for (const key of [holdsKey, skipsKey, updatesKey]) {
+    const told = await redis.hgetall(key(former))
+    if (Object.keys(told).length > 0) steps.hset(key(me.host), told).del(key(former))
+  }
   await steps.publish(INVENTORY_CHANNEL, me.host).exec()
   logger.warn(
     { event: 'host_renamed', former, host: me.host, stacks: stacks.length },

@@ -24,6 +24,7 @@ import { listStacks } from '../stacks/list-stacks.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
 import { defaultProjectName } from '../stacks/project-name.ts'
 import { isRunning } from '../release/compare.ts'
+import { createImageNames } from './image-names.ts'
 import { watchContainers } from './watch-containers.ts'
 
 /** Milliseconds between two looks at the stacks' folder. A look, since change notices do not come through every kind of mount. */
@@ -60,6 +61,7 @@ export async function publishInventory(
   const { host } = identity
   const member = `${host} ${randomUUID()}`
   let containers: Container[] = []
+  const imageNames = createImageNames(engine)
   const lastSeen = new Map<string, string>()
   let published = ''
   let hasTold = false
@@ -81,10 +83,11 @@ export async function publishInventory(
     }
     const names = await listStacks(root.here)
     for (const name of names) await onStack(name)
+    const images = await imageNames(containers)
     const inventory: Inventory = {
       ...identity,
       version,
-      stacks: names.map((name) => describe(name, ownContainers(root, name, containers))),
+      stacks: names.map((name) => describe(name, ownContainers(root, name, containers), images)),
     }
     const json = JSON.stringify(inventory)
     if (json === published && Date.now() - publishedAt < REPEAT_AFTER) return
@@ -158,6 +161,7 @@ function ownContainers(root: StacksRoot, name: string, containers: Container[]):
   return containers.filter(isOwn)
 }
 
-function describe(name: string, own: Container[]): InventoryStack {
-  return { name, services: [...new Set(own.map(({ service }) => service))].sort(), running: own.some(isRunning) }
+function describe(name: string, own: Container[], names: Map<string, string>): InventoryStack {
+  const images = Object.fromEntries(own.flatMap(({ id, service }) => (names.has(id) ? [[service, names.get(id) ?? '']] : [])))
+  return { name, services: [...new Set(own.map(({ service }) => service))].sort(), running: own.some(isRunning), images }
 }

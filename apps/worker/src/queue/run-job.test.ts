@@ -10,6 +10,7 @@ import type { RunReport } from '@deployer/shared/job'
 import { createLogger } from '@deployer/shared/logger'
 import { jobKey, KEY_PREFIX, queueName } from '@deployer/shared/queue'
 import { beginRun, requestCancel, runKey, saveReport } from '@deployer/shared/run-record'
+import { holdsKey } from '@deployer/shared/updates'
 import { untraced } from '@deployer/shared/telemetry'
 import { createEngine } from '../adapters/engine-api.ts'
 import { createPatientEngine } from '../adapters/patient-engine.ts'
@@ -99,9 +100,9 @@ const stored = async (jobId: string) => JSON.parse((await redis.hget(runKey(jobI
 let jobs = 0
 
 /** A job in its queue whose first start has begun. */
-async function begun(): Promise<{ jobId: string; job: Job; begin: () => ReturnType<typeof beginRun> }> {
+async function begun(of: JobData = data): Promise<{ jobId: string; job: Job; begin: () => ReturnType<typeof beginRun> }> {
   const jobId = `0199a8f0-0000-7000-8000-${String(++jobs).padStart(12, '0')}`
-  const job = await queue.add(data.action, data, { jobId })
+  const job = await queue.add(of.action, of, { jobId })
   return { jobId, job, begin: () => beginRun(redis, jobId, data, 0) }
 }
 
@@ -199,4 +200,43 @@ it('an end that Redis has lost is queued again, and forgotten only when Redis kn
   }, 60_000)
   await recovery.stop()
   expect(JSON.parse(store.read('journal.json') ?? '')).toMatchObject({ untold: untold.slice(1) })
+})
+
+it('what somebody holds is not begun, neither a deploy nor a rollback, with the reason and the way out in the message; a plan is', async () => {
+  const hold = { reason: 'the disk is being replaced', until: null, by: 'ops', since: '2026-01-01T00:00:00.000Z' }
+  const run = async (action: JobData['action'], until: string | null) => {
+    await redis.hset(holdsKey('nas'), data.stack, JSON.stringify({ ...hold, until }))
+    const { jobId, job } = await begun({ ...data, action })
+    await runJob(job, data.stack, tools, new AbortController()).catch(() => undefined)
+    return stored(jobId)
+  }
+  for (const action of ['deploy', 'rollback'] as const) {
+    const refused = await run(action, null)
+    expect(refused).toMatchObject({ state: 'failed', code: 'held', steps: [] })
+    for (const told of ['ops', hold.reason, hold.since, 'deployer release-hold media']) expect(refused?.message).toContain(told)
+  }
+  expect((await run('deploy', '2999-01-01T00:00:00.000Z'))?.message).toContain('until 2999-01-01T00:00:00.000Z')
+  // Begun: there is no engine, so that they get no further.
+  expect((await run('deploy', '2026-01-01T00:00:00.000Z'))?.code).toBe('step_failed')
+  expect((await run('plan', null))?.code).not.toBe('held')
+  await redis.del(holdsKey('nas'))
+})
+
+it('a hold that comes while a job waits for its stack counts for it', async () => {
+  const { job, jobId } = await begun()
+  const late: JobTools = {
+    ...tools,
+    async lockStack(...args) {
+      const lock = await tools.lockStack(...args)
+      await redis.hset(
+        holdsKey('nas'),
+        data.stack,
+        JSON.stringify({ reason: 'late', until: null, by: 'ops', since: '2026-01-01T00:00:00.000Z' }),
+      )
+      return lock
+    },
+  }
+  await expect(runJob(job, data.stack, late, new AbortController())).rejects.toThrow('late')
+  expect(await stored(jobId)).toMatchObject({ code: 'held' })
+  await redis.del(holdsKey('nas'))
 })

@@ -13,6 +13,7 @@ import { reportRun, type RunReporter } from '../pipeline/report-run.ts'
 import { Refusal } from '../refusal.ts'
 import { awaitHelper, startHelper, type SelfInfo } from '../self/helper.ts'
 import { openStack, type HostTools, type OpenStack } from '../stacks/open-stack.ts'
+import { findHold } from './find-hold.ts'
 import { JobAborted } from './job-aborted.ts'
 import { JobFailed } from './job-failed.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
@@ -105,6 +106,7 @@ export async function runJob(
       newReporter: (former) => reportRun(sink, logger, clock, abort.signal, tools.secrets, former),
       unfit: phase === 'canceled' || phase === 'canceling' ? canceled() : fence.attempt > MOST_STARTS ? gaveUp() : null,
       signal: abort.signal,
+      findHold: () => orGiveUp(tools, findHold(redis, data)),
       enterApplying: () => passNoReturn(tools, fence, saver),
       settle,
     },
@@ -132,6 +134,8 @@ export interface Run {
   /** Why it is not to be begun, unless it has begun already. */
   unfit: Outcome | null
   signal: AbortSignal
+  /** The refusal that a deploy meets while somebody holds the stack. */
+  findHold: () => Promise<Refusal | null>
   enterApplying: () => Promise<void>
   /** Makes the job's end known, while the stack is still locked. @param journal `null` where the stack could not be opened. */
   settle: (ended: RunReport, journal: Journal | null) => Promise<void>
@@ -207,15 +211,24 @@ async function workOnOpen(run: Run, tools: RunTools, { journal, tools: toolsFor 
   if (known) return known
   if (run.unfit) return first.end(run.unfit)
   try {
-    return await deploy(toolsFor(first), first, journal, {
+    const held = await run.findHold()
+    const changes = data.action === 'deploy' || data.action === 'rollback'
+    if (held && changes) throw held
+    const report = await deploy(toolsFor(first), first, journal, {
       jobId,
       job: data,
       expect: run.expect,
       inContainer: tools.self !== null,
-      enterApplying: run.enterApplying,
+      async enterApplying() {
+        // It may have come while images were pulled.
+        const late = await run.findHold()
+        if (late) throw late
+        return run.enterApplying()
+      },
       protect: () => protectImages(tools.engine, data.stack, journal, tools.clock.timeout(30_000)),
       self: tools.self,
     })
+    return held && report.plan ? { ...report, refusal: { code: held.code, message: held.message } } : report
   } catch (error) {
     // Once something is open, only another start can say how it ends.
     if (error instanceof HandedOver) throw error

@@ -12,6 +12,7 @@ const running: Container = {
   exitCode: null,
   health: 'none',
   young: false,
+  image: 'app',
   imageId: 'sha256:new',
   project: 'x',
   service: 'web',

@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import { KEY_PREFIX } from './queue.ts'
+
+/** Why an image that the registry has newer is not deployed yet, or why nothing is known of it. */
+export const UpdateState = z.enum([
+  /** Deployed with the next round: nothing is in its way. */
+  'pending',
+  /** An image of the stack changed less than `SETTLE` ago. */
+  'settling',
+  /** Younger here than `min_age`. */
+  'cooling',
+  /** Outside of the window. */
+  'window',
+  /** Told of only: `watch: notify`. */
+  'notify',
+  'held',
+  'skipped',
+  /** Its deploy was rolled back. */
+  'quarantined',
+  /** An image without a registry. */
+  'local',
+  /** The registry did not answer. */
+  'unknown',
+])
+export type UpdateState = z.infer<typeof UpdateState>
+
+/** A service whose image the registry has newer, or of which nothing is known. */
+export const Update = z.object({
+  service: z.string(),
+  /** The name in the compose file. */
+  image: z.string(),
+  /** Digest of the image that runs; `null` where it has none. */
+  running: z.string().nullable(),
+  /** Digest that the name has now; `null` where the registry did not answer. */
+  available: z.string().nullable(),
+  /** When this digest was seen here first: RFC 3339. */
+  first_seen: z.iso.datetime().nullable(),
+  /** When it may be deployed at the earliest; `null` where time alone does not make it so. */
+  eligible_at: z.iso.datetime().nullable(),
+  state: UpdateState,
+})
+export type Update = z.infer<typeof Update>
+
+/** What a worker has found out about the images of one stack. */
+export const StackUpdates = z.object({
+  /** When the registries were asked last: RFC 3339. */
+  checked_at: z.iso.datetime(),
+  updates: z.array(Update),
+})
+export type StackUpdates = z.infer<typeof StackUpdates>
+
+/** Hash: stack → {@link StackUpdates} as JSON, published by the host's worker. */
+export function updatesKey(host: string): string {
+  return `${KEY_PREFIX}:updates:${host}`
+}
+
+/** A stack that nobody may deploy. */
+export const Hold = z.object({
+  reason: z.string().min(1).max(500),
+  /** When it ends by itself: RFC 3339; `null`: never. */
+  until: z.iso.datetime().nullable(),
+  /** The id of the key that asked for it. */
+  by: z.string(),
+  since: z.iso.datetime(),
+})
+export type Hold = z.infer<typeof Hold>
+
+/** Hash: stack → {@link Hold} as JSON. One whose `until` is over holds nothing. */
+export function holdsKey(host: string): string {
+  return `${KEY_PREFIX}:holds:${host}`
+}
+
+/**
+ * A hold as it is stored, while it holds.
+ *
+ * @param now Milliseconds since the epoch, by Redis's clock.
+ */
+export function holdInForce(stored: string | null | undefined, now: number): Hold | null {
+  const hold = stored ? Hold.parse(JSON.parse(stored)) : null
+  return hold && (hold.until === null || Date.parse(hold.until) > now) ? hold : null
+}
+
+/** Hash: `stack/service` → the digest that is left out. */
+export function skipsKey(host: string): string {
+  return `${KEY_PREFIX}:skips:${host}`
+}
