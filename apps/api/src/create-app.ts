@@ -18,6 +18,7 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { hostRoutes } from './routes/hosts.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { notifyRoutes } from './routes/notify.ts'
 import { stackRoutes } from './routes/stacks.ts'
 
 /**
@@ -46,6 +47,7 @@ export function createApp(
   app.route('/', eventRoutes(api))
   app.route('/', stackRoutes(api))
   app.route('/', hostRoutes(api))
+  app.route('/', notifyRoutes(api))
   app.notFound(async (c) => {
     await limits.stranger(c)
     const methods = allowedMethods(app, c.req.path)

@@ -32,6 +32,7 @@ import { createJobFeed } from './jobs/job-feed.ts'
 import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
 import { createJobStore } from './jobs/job-store.ts'
+import { channelsOf, startNotify } from './notify/start-notify.ts'
 
 /** Milliseconds that a start waits for Redis. */
 const HELLO = 1500
@@ -51,6 +52,7 @@ export async function start(
   telemetry: Telemetry | null,
 ): Promise<() => Promise<void>> {
   const hidden = secretValues(settings)
+  const channels = channelsOf(settings)
   const logger = createLogger(settings.LOG_LEVEL, 'api', hidden)
   const ring = createKeyRing(settings.DEPLOY_KEYS_FILE, logger, ({ keys }) => {
     hidden.push(...keys.map(({ secret }) => secret).filter((secret) => !hidden.includes(secret)))
@@ -65,6 +67,13 @@ export async function start(
   const hub = createJobHub(subscriber, store)
   const held = createHeldAnswers(mostConnections())
   const queue = createJobQueue(redis, queueRedis, store, settings.JOB_RETENTION_DAYS * 86_400, telemetry)
+  const notifyRedis = () => ({
+    redis,
+    queue: queueRedis,
+    worker: connectRedis(settings.REDIS_URL, 'api-notify', logger, PATIENT),
+    outbox: connectRedis(settings.REDIS_URL, 'api-outbox', logger, PATIENT),
+  })
+  const notify = startNotify(settings, channels, notifyRedis, logger)
   const refusals = createRefusalCounter()
   const refusalLog = createRefusalLog(logger)
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
@@ -101,6 +110,7 @@ export async function start(
       hub,
       feed: createJobFeed(redis, hub),
       held,
+      notify,
       authenticate: createAuthenticate(redis, credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
       defaultWait: settings.DEFAULT_WAIT,
@@ -145,6 +155,7 @@ export async function start(
     inventory.stop()
     ring.stop()
     refusalLog.stop()
+    await notify.stop()
     await settleWithin(1000, queue.close())
     subscriber.disconnect()
     queueRedis.disconnect()

@@ -55,6 +55,23 @@ export const ReleaseList = z
   .object({ stack: InventoryStack.shape.name, host: z.string(), releases: z.array(ReleaseSummary.meta({ id: 'Release' })) })
   .meta({ id: 'ReleaseList' })
 
+/** The answer of `POST /notify/test`. */
+export const NotifyTest = z
+  .object({
+    ok: z.boolean().meta({ description: 'Whether every channel has taken it.' }),
+    channels: z.array(
+      z.object({
+        channel: z.string().meta({ description: 'The scheme of its URL.' }),
+        position: z.int().meta({ description: 'The position of its URL in NOTIFY_URLS, from 1.' }),
+        ok: z.boolean(),
+        status: z.int().nullable().meta({ description: 'What was answered; null where nothing was.' }),
+        answer: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'NotifyTest' })
+export type NotifyTest = z.infer<typeof NotifyTest>
+
 /** The answer of `GET /health`. */
 export const Health = z.object({ ok: z.literal(true) }).meta({ id: 'Health' })
 

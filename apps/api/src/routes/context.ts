@@ -8,6 +8,7 @@ import type { JobFeed } from '../jobs/job-feed.ts'
 import type { JobHub } from '../jobs/job-news.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
 import type { JobStore } from '../jobs/job-store.ts'
+import type { Notify } from '../notify/start-notify.ts'
 
 /** What the routes work with. */
 export interface ApiContext {
@@ -19,6 +20,7 @@ export interface ApiContext {
   hub: JobHub
   feed: JobFeed
   held: HeldAnswers
+  notify: Pick<Notify, 'test'>
   authenticate: ReturnType<typeof createAuthenticate>
   /** Traces the start of a job under the caller's own trace. */
   trace: TraceFrom

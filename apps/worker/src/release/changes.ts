@@ -3,14 +3,17 @@ import type { Container } from '../ports.ts'
 import type { Plan } from './compare.ts'
 import type { Release } from './release.ts'
 
+/** A change without what the images say of themselves. */
+export type BareChange = Omit<Change, 'from_version' | 'to_version' | 'source'>
+
 /**
  * The services whose containers are others than before, or would be.
  *
  * @param plan Of `after`, made before anything was changed.
  * @param now What runs in the end.
  */
-export function listChanges(before: Release, after: Release, plan: Plan, now: Container[]): Change[] {
-  const changes: Change[] = []
+export function listChanges(before: Release, after: Release, plan: Plan, now: Container[]): BareChange[] {
+  const changes: BareChange[] = []
   for (const service of Object.keys(plan).sort()) {
     const { why = null, containers = [] } = plan[service] ?? {}
     const running = now.filter((container) => container.service === service)
