@@ -14,7 +14,9 @@ export function secretsOfUrl(url: string): string[] {
 export function partsOfUrl(url: string): string[] {
   const parts = url.replace(/^[^:]*:\/\//, '').split(/[/?&=@:,#+]/)
   // Some have several tokens in one part, with dashes between them.
-  return [...new Set(parts.flatMap((part) => [part, decoded(part), ...part.split('-')]))].filter((part) => part.length >= 3)
+  return [...new Set(parts.flatMap((part) => [part, decoded(part), ...part.split('-').filter(({ length }) => length >= 8)]))].filter(
+    (part) => part.length >= 3,
+  )
 }
 
 function passwordsOf(url: string): string[] {

@@ -9,7 +9,7 @@ const PAUSES = [5000, 30_000, 180_000, 900_000]
 /** Milliseconds that a try may take. */
 const PATIENCE = 20_000
 /** Milliseconds after which what a process that died was sending is sent by another. */
-const LOCK = 10_000
+const LOCK = 6000
 /** What has been sent is remembered so long, in seconds: an entry that is dealt with twice is sent once. */
 const REMEMBERED = { age: 86_400, count: 5000 }
 
