@@ -17,6 +17,7 @@ import { useRedis, useWorld } from '../support.ts'
 const world = useWorld()
 const redis = await useRedis()
 const connection = new Redis(redis.url)
+connection.on('error', () => undefined)
 const receivers: Receiver[] = []
 afterAll(async () => {
   connection.disconnect()
@@ -183,6 +184,24 @@ describe('what happens', () => {
   })
 })
 
+it('goes on when Redis has lost everything, and when it was away', async () => {
+  const hook = await receiver()
+  await useApi({ NOTIFY_URLS: `json://${hook.address}/` }, async () => {
+    for (const [stack, fault] of [
+      ['lost', () => connection.flushall()],
+      ['away', () => redis.stop('SIGKILL').then(() => redis.start())],
+    ] as const) {
+      await run({ stack: `${stack}-before` }, failure('no'))
+      await until('the message before', () => typesOf(hook, `${stack}-before`).length === 1)
+      await fault()
+      await until('Redis', async () => (await redis.cli('ping')).trim() === 'PONG')
+      await run({ stack }, failure('no'))
+      await until('the message after', () => typesOf(hook, stack).length === 1)
+    }
+    expect(hook.received).toHaveLength(4)
+  })
+})
+
 describe('mail', () => {
   it('arrives through a real server, encrypted, with a login; what the server says is told', async () => {
     const server = await startMailServer()
@@ -250,6 +269,9 @@ describe('POST /notify/test', () => {
         code: 1,
         stdout: expect.stringContaining('NOTIFY_URLS is empty'),
       })
+      // What nobody is told of is not kept for whoever is named later.
+      await run({}, failure('nobody hears this'))
+      await until('an empty outbox', async () => (await connection.xlen(OUTBOX_KEY)) === 0)
     })
   })
 })

@@ -67,13 +67,8 @@ export async function start(
   const hub = createJobHub(subscriber, store)
   const held = createHeldAnswers(mostConnections())
   const queue = createJobQueue(redis, queueRedis, store, settings.JOB_RETENTION_DAYS * 86_400, telemetry)
-  const notifyRedis = () => ({
-    redis,
-    queue: queueRedis,
-    worker: connectRedis(settings.REDIS_URL, 'api-notify', logger, PATIENT),
-    outbox: connectRedis(settings.REDIS_URL, 'api-outbox', logger, PATIENT),
-  })
-  const notify = startNotify(settings, channels, notifyRedis, logger)
+  const connect = (purpose: string) => connectRedis(settings.REDIS_URL, `api-${purpose}`, logger, PATIENT)
+  const notify = startNotify(settings, channels, { redis, queueRedis, connect, logger })
   const refusals = createRefusalCounter()
   const refusalLog = createRefusalLog(logger)
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)

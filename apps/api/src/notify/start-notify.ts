@@ -31,15 +31,15 @@ export interface Notify {
   stop(): Promise<void>
 }
 
-/** Connections to Redis, one for each use. */
-interface NotifyConnections {
+/** What it works with. */
+interface NotifyTools {
   /** For short questions. */
   redis: Redis
-  /** For BullMQ's queues, */
-  queue: Redis
-  /** for its workers, and for the outbox: both wait on it. */
-  worker: Redis
-  outbox: Redis
+  /** For BullMQ's queues. */
+  queueRedis: Redis
+  /** Opens a connection for those that wait on it. @param purpose Names it. */
+  connect(purpose: string): Redis
+  logger: Logger
 }
 
 /** The channels of the settings. @throws {SettingsError} for a URL that is malformed. */
@@ -54,16 +54,17 @@ export function channelsOf({ NOTIFY_URLS, DEPLOY_SECRET, DEPLOY_SECRET_PREVIOUS 
 }
 
 /** Takes what happens from the outbox and tells it. Without channels and a PING_URL it is taken and let go. */
-export function startNotify(settings: Settings, channels: Channel[], connect: () => NotifyConnections, logger: Logger): Notify {
+export function startNotify(settings: Settings, channels: Channel[], { redis, queueRedis, connect, logger }: NotifyTools): Notify {
   const { NOTIFY_ON, NOTIFY_REPEAT, PING_URL, PUBLIC_URL } = settings
-  const { redis, queue, worker, outbox } = connect()
+  const outbox = connect('outbox')
+  const worker = channels.length > 0 || PING_URL !== undefined ? connect('notify') : null
   const memory = createMemory(redis, NOTIFY_REPEAT * 1000)
   const messages =
-    channels.length === 0
+    worker === null || channels.length === 0
       ? null
       : createDeliveries<{ channel: string; message: Message }>(
           '@notify',
-          queue,
+          queueRedis,
           worker,
           logger,
           AT_ONCE,
@@ -74,9 +75,9 @@ export function startNotify(settings: Settings, channels: Channel[], connect: ()
   const hide = createRedact(PING_URL === undefined ? [] : [PING_URL, ...partsOfUrl(PING_URL)])
   // One after the other, and apart from the messages, so that an end is not told before its start.
   const pings =
-    PING_URL === undefined
+    worker === null || PING_URL === undefined
       ? null
-      : createDeliveries<Round>('@notify-ping', queue, worker, logger, 1, async (round, signal) => {
+      : createDeliveries<Round>('@notify-ping', queueRedis, worker, logger, 1, async (round, signal) => {
           const delivery = await ping(PING_URL, round, signal)
           return { ...delivery, answer: hide(delivery.answer) }
         })
@@ -112,7 +113,7 @@ export function startNotify(settings: Settings, channels: Channel[], connect: ()
     },
     async stop() {
       await settleWithin(GOODBYE, Promise.allSettled([taker.stop(), messages?.close(), pings?.close()]))
-      for (const connection of [worker, outbox]) connection.disconnect()
+      worker?.disconnect()
     },
   }
 }

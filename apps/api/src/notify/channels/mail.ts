@@ -43,7 +43,7 @@ export function mail(url: ChannelUrl): Send[] {
   const mode = (query.get('mode') ?? query.get('encryption') ?? '').toLowerCase()
   const implicit =
     ['ssl', 'implicittls'].includes(mode) || url.port === TLS_PORT || (scheme.endsWith('s') && !['starttls', 'explicittls'].includes(mode))
-  const plain = ['insecure', 'none'].includes(mode) || flagOf(url, 'usestarttls') === false
+  const plain = ['insecure', 'none'].includes(mode) || (flagOf(url, 'usestarttls') ?? flagOf(url, 'starttls')) === false
   // Of providers, the name that signs in is the whole address.
   const name = domain in PROVIDERS || query.has('smtp') ? address : user
   const options = {
