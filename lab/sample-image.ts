@@ -47,9 +47,9 @@ export async function makeImage(engine: Engine, reference: string, version: stri
     writeFileSync(join(folder, 'root/www/index.html'), version)
     await command('tar', ['-C', join(folder, 'root'), '-cf', join(folder, 'image.tar'), '.'])
     const change = `CMD ${JSON.stringify(COMMANDS[behavior])}`
-    return (
-      await engine.docker('import', '-c', change, '-c', `LABEL version="${version}" deployer-lab=1`, join(folder, 'image.tar'), reference)
-    ).trim()
+    const own = `org.opencontainers.image.version="${version}" org.opencontainers.image.source="https://git.example.com/sample"`
+    const labels = `LABEL version="${version}" deployer-lab=1 ${own}`
+    return (await engine.docker('import', '-c', change, '-c', labels, join(folder, 'image.tar'), reference)).trim()
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -52,6 +52,11 @@ const NEEDS = {
   nginx: { met: () => onPath('nginx'), debian: ['nginx'], otherwise: 'nginx' },
   caddy: { met: () => onPath('caddy'), debian: ['caddy'], otherwise: 'Caddy 2' },
   faketime: { met: () => onPath('faketime'), debian: ['faketime'], otherwise: 'faketime (libfaketime)' },
+  smtp: {
+    met: () => existsSync('/usr/lib/python3/dist-packages/aiosmtpd'),
+    debian: ['python3-aiosmtpd'],
+    otherwise: 'aiosmtpd for /usr/bin/python3 (python3-aiosmtpd)',
+  },
   promtool: { met: () => onPath('promtool'), debian: ['prometheus'], otherwise: 'promtool (from Prometheus)' },
 }
 
@@ -62,7 +67,21 @@ const NEEDED_BY = {
   start: ['engine', 'compose', 'setpriv'],
   worker: ['engine', 'compose', 'setpriv'],
   demo: LAB,
-  test: [...LAB, 'htpasswd', 'debootstrap', 'curl', 'openssl', 'jq', 'chromium', 'webhook', 'promtool', 'nginx', 'caddy', 'faketime'],
+  test: [
+    ...LAB,
+    'htpasswd',
+    'debootstrap',
+    'curl',
+    'openssl',
+    'jq',
+    'chromium',
+    'webhook',
+    'promtool',
+    'nginx',
+    'caddy',
+    'faketime',
+    'smtp',
+  ],
   chaos: LAB,
   bench: [...LAB, 'webhook', 'debootstrap'],
 }

@@ -64,6 +64,9 @@ describe('a step that expects digests', () => {
       to: digestOf('2'),
       from_digest: a,
       to_digest: b,
+      from_version: null,
+      to_version: null,
+      source: null,
     } as const
     end = { changes: [change, { ...change, service: 'old', why: null, to: null, to_digest: null }] }
     const { summary } = await step({})

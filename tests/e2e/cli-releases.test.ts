@@ -155,7 +155,8 @@ describe('deployer job', () => {
   it('tells who asked, why each service changed, between which digests, what runs now and what is broken', async () => {
     const change = (name: string, more: Partial<Change>): Change => {
       const from = { from: digestOf('1'), from_digest: old }
-      return { service: name, image: `registry/${name}:latest`, why: 'image', ...from, to: digestOf('2'), to_digest: fresh, ...more }
+      const image = { image: `registry/${name}:latest`, from_version: null, to_version: null, source: null }
+      return { service: name, ...image, why: 'image', ...from, to: digestOf('2'), to_digest: fresh, ...more }
     }
     const changes = [
       change('web', {}),

@@ -20,7 +20,8 @@ const [a, b, c] = ['a', 'b', 'c'].map(digestOf) as [string, string, string]
 const deploy = (stack: string, expected?: Record<string, unknown>, headers = {}, through = client) =>
   through.plain('POST', `/deploy/${stack}`, stack, expected && { expect: expected, nonce: Math.random() }, headers)
 /** What a worker does when it takes the job. */
-const begin = (jobId: string, stack: string) => beginRun(connection, jobId, { stack, host: 'nas', action: 'deploy' }, 0)
+const begin = (jobId: string, stack: string) =>
+  beginRun(connection, jobId, { stack, host: 'nas', action: 'deploy', source: 'request', caller: 'default' }, 0)
 
 describe('expected digests', () => {
   it('are the job’s, from the answer on', async () => {

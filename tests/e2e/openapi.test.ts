@@ -179,6 +179,8 @@ describe('the OpenAPI document', () => {
     expect(host).toMatchObject({ online: true, stacks: expect.arrayContaining([stack.name]) })
     check('forgetHost', await client.timed('DELETE', `/hosts/${host.host}`))
     check('forgetHost', await client.timed('DELETE', '/hosts/nowhere'))
+    check('testNotify', await client.timed('POST', '/notify/test'))
+    check('testNotify', await client.raw('POST', '/notify/test'))
     check('metrics', await client.raw('GET', '/metrics', { Authorization: 'Bearer a-token-for-metrics' }))
     check('metrics', await client.raw('GET', '/metrics'))
     await stack.compose('stop', '-t', '0')

@@ -29,7 +29,8 @@ async function watched(stack: string): Promise<string> {
   return id
 }
 const asked = async (stack: string) => (await client.plain('POST', `/deploy/${stack}`, stack, { nonce: Math.random() })).body
-const begin = (jobId: string, stack: string) => beginRun(connection, jobId, { stack, host: 'nas', action: 'deploy' }, 0)
+const begin = (jobId: string, stack: string) =>
+  beginRun(connection, jobId, { stack, host: 'nas', action: 'deploy', source: 'watch', caller: 'watch' }, 0)
 
 describe('a deploy of some services that watching asks for', () => {
   it('is no more than that while nobody else asks', async () => {

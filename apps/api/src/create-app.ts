@@ -20,6 +20,7 @@ import { holdRoutes } from './routes/holds.ts'
 import { hookRoutes } from './routes/hooks.ts'
 import { hostRoutes } from './routes/hosts.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { notifyRoutes } from './routes/notify.ts'
 import { stackRoutes } from './routes/stacks.ts'
 import { updateRoutes } from './routes/updates.ts'
 
@@ -55,6 +56,7 @@ export function createApp(
   app.route('/', holdRoutes(api))
   app.route('/', hostRoutes(api))
   app.route('/', hookRoutes(api))
+  app.route('/', notifyRoutes(api))
   app.notFound(async (c) => {
     await limits.stranger(c)
     const methods = allowedMethods(app, c.req.path)

@@ -33,6 +33,7 @@ import { createJobFeed } from './jobs/job-feed.ts'
 import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
 import { createJobStore } from './jobs/job-store.ts'
+import { channelsOf, startNotify } from './notify/start-notify.ts'
 
 /** Milliseconds that a start waits for Redis. */
 const HELLO = 1500
@@ -52,6 +53,7 @@ export async function start(
   telemetry: Telemetry | null,
 ): Promise<() => Promise<void>> {
   const hidden = secretValues(settings)
+  const channels = channelsOf(settings)
   const logger = createLogger(settings.LOG_LEVEL, 'api', hidden)
   const ring = createKeyRing(settings.DEPLOY_KEYS_FILE, logger, ({ keys, hooks }) => {
     hidden.push(...[...keys, ...hooks].map(({ secret }) => secret).filter((secret) => !hidden.includes(secret)))
@@ -66,6 +68,8 @@ export async function start(
   const hub = createJobHub(subscriber, store)
   const held = createHeldAnswers(mostConnections())
   const queue = createJobQueue(redis, queueRedis, store, settings.JOB_RETENTION_DAYS * 86_400, telemetry)
+  const connect = (purpose: string) => connectRedis(settings.REDIS_URL, `api-${purpose}`, logger, PATIENT)
+  const notify = startNotify(settings, channels, { redis, queueRedis, connect, logger })
   const refusals = createRefusalCounter()
   const refusalLog = createRefusalLog(logger)
   const secrets = [settings.DEPLOY_SECRET, settings.DEPLOY_SECRET_PREVIOUS].filter((secret) => secret !== undefined)
@@ -102,6 +106,7 @@ export async function start(
       hub,
       feed: createJobFeed(redis, hub),
       held,
+      notify,
       authenticate: createAuthenticate(redis, credentials),
       authenticateHook: createHookGate(credentials),
       waitTimeout: settings.WAIT_TIMEOUT,
@@ -147,6 +152,7 @@ export async function start(
     inventory.stop()
     ring.stop()
     refusalLog.stop()
+    await notify.stop()
     await settleWithin(1000, queue.close())
     subscriber.disconnect()
     queueRedis.disconnect()

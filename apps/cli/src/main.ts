@@ -9,6 +9,7 @@ import { showFindings, type Doctor } from './commands/doctor.ts'
 import { forgetHost, listHosts } from './commands/hosts.ts'
 import { cancelJob, listJobs, listStacks, showJob, showLogs } from './commands/read.ts'
 import { showPlan } from './commands/plan.ts'
+import { testNotify } from './commands/notify.ts'
 import { listReleases } from './commands/releases.ts'
 import { signRequest } from './commands/sign.ts'
 import { startJob, type StartOptions } from './commands/start-job.ts'
@@ -151,6 +152,15 @@ export async function run(args: string[], env: NodeJS.ProcessEnv, doctor: Doctor
     .addOption(jsonOption())
     .action(async (id: string, options: { json?: boolean }) => {
       exitCode = await cancelJob(id, options.json, api(), terminal)
+    })
+  program
+    .command('notify')
+    .description('send a test message to every channel of NOTIFY_URLS')
+    .addHelpText('after', '\nExit code 1: one of them has not taken it, or there is none.')
+    .addOption(new Option('--test', 'what it does').makeOptionMandatory())
+    .addOption(jsonOption())
+    .action(async (options: { json?: boolean }) => {
+      exitCode = await testNotify(options.json, api(), terminal)
     })
   program
     .command('sign')

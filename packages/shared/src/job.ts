@@ -61,6 +61,11 @@ export const Change = z.object({
   /** What the registry calls the images; `null` for those that were built here. */
   from_digest: z.string().nullable().default(null),
   to_digest: z.string().nullable().default(null),
+  /** What the images themselves say: `org.opencontainers.image.version` of both, */
+  from_version: z.string().nullable().default(null),
+  to_version: z.string().nullable().default(null),
+  /** and `org.opencontainers.image.source` of the one that runs now: where to read what is new. */
+  source: z.string().nullable().default(null),
 })
 export type Change = z.infer<typeof Change>
 

@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { Job } from './job.ts'
+import { Job, type RunReport } from './job.ts'
+import type { JobData } from './job-data.ts'
 import { KEY_PREFIX } from './queue.ts'
+import { queuedJob } from './queued-job.ts'
 import { Update } from './updates.ts'
 
 /** What is told to people. */
@@ -19,8 +21,8 @@ export type NotifyEvent = z.infer<typeof NotifyEvent>
 
 /** Something that has happened and may be told: an entry of the outbox. */
 export const OutboxEntry = z.discriminatedUnion('kind', [
-  /** A job has begun, or ended. */
-  z.object({ kind: z.literal('job'), at: z.iso.datetime(), job: Job }),
+  /** A job has begun, or ended; or what it had left open has, after its end. */
+  z.object({ kind: z.literal('job'), at: z.iso.datetime(), job: Job, late: z.boolean().default(false) }),
   /** A check has found images that were not told of before: one entry for a check. */
   z.object({
     kind: z.literal('updates'),
@@ -44,3 +46,29 @@ export type OutboxEntry = z.infer<typeof OutboxEntry>
 export const OUTBOX_KEY = `${KEY_PREFIX}:outbox`
 /** Entries that are kept when no API takes them. */
 export const OUTBOX_LENGTH = 1000
+
+/** The most that is kept of a version or a source that an image says it has. */
+const LABEL_LENGTH = 200
+
+/**
+ * A job as an entry, in JSON: of its steps' output only that of those that failed.
+ *
+ * @param report How far it has come; `null`: it begins.
+ * @param late What it had left open has ended, after its own end was told.
+ */
+export function jobEntry(jobId: string, data: JobData, report: RunReport | null, late = false): string {
+  const at = report?.finished_at ?? new Date().toISOString()
+  const job: Job = { ...queuedJob(jobId, data, false), state: 'running', started_at: at }
+  if (report) {
+    const steps = report.steps.map((step) => (step.ok ? { ...step, tail: '' } : step))
+    const cut = (label: string | null) => label?.slice(0, LABEL_LENGTH) ?? null
+    const changes = report.changes.map((change) => ({
+      ...change,
+      source: cut(change.source),
+      from_version: cut(change.from_version),
+      to_version: cut(change.to_version),
+    }))
+    Object.assign(job, report, { steps, changes, plan: null, ok: report.state === 'succeeded' })
+  }
+  return JSON.stringify({ kind: 'job', at, job, late } satisfies OutboxEntry)
+}

@@ -4,6 +4,7 @@ import { encodeJobNews, JOB_CHANNEL } from './job-stream.ts'
 import { expectKey } from './expect.ts'
 import { type Job, RunReport } from './job.ts'
 import { type JobData, wholeKey } from './job-data.ts'
+import { jobEntry, OUTBOX_KEY, OUTBOX_LENGTH } from './outbox.ts'
 import { KEY_PREFIX, queueName, waitingKey } from './queue.ts'
 
 /**
@@ -43,6 +44,9 @@ const LONGER = 86_400
 /** Seconds that what belongs to a job which has not ended is kept: its host may be away for long. */
 export const UNENDED_LIFETIME = 365 * 86_400
 
+/** Jobs whose start is worth a word. */
+const CHANGES = new Set<JobData['action']>(['deploy', 'rollback'])
+
 const BEGIN = `
 if redis.call('GET', KEYS[2]) == ARGV[3] then redis.call('DEL', KEYS[2]) end
 if redis.call('HGET', KEYS[1], 'round') ~= ARGV[1] then
@@ -54,6 +58,9 @@ local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])
 local rest = redis.call('HMGET', KEYS[1], 'phase', 'report', 'whole')
+if attempt == 1 and rest[1] == 'running' and ARGV[4] ~= '' then
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ${OUTBOX_LENGTH}, '*', 'entry', ARGV[4])
+end
 return {attempt, rest[1], rest[2] or '', redis.call('HGETALL', KEYS[3]), rest[3] or ''}`
 
 const SAVE = `
@@ -66,8 +73,9 @@ if ARGV[5] ~= '' then
   for _, kept in ipairs({KEYS[1], KEYS[4]}) do redis.call('EXPIRE', kept, ARGV[4]) end
   local now = redis.call('TIME')
   redis.call('ZADD', KEYS[5], now[1], ARGV[6])
+  redis.call('XADD', KEYS[6], 'MAXLEN', '~', ${OUTBOX_LENGTH}, '*', 'entry', ARGV[7])
 end
-for i = 7, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
+for i = 8, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
 return 'kept'`
 
 const APPLY = `
@@ -103,11 +111,12 @@ return run[2]`
 export async function beginRun(
   redis: Redis,
   jobId: string,
-  job: Pick<JobData, 'host' | 'stack' | 'action' | 'to'>,
+  job: JobData,
   round: number,
 ): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null; expect: Record<string, string>; whole: boolean }> {
-  const keys = [runKey(jobId), waitingKey(job), expectKey(jobId), wholeKey(jobId)]
-  const begun = await redis.eval(BEGIN, keys.length, ...keys, String(round), UNENDED_LIFETIME, jobId)
+  const keys = [runKey(jobId), waitingKey(job), expectKey(jobId), wholeKey(jobId), OUTBOX_KEY]
+  const started = CHANGES.has(job.action) ? jobEntry(jobId, job, null) : ''
+  const begun = await redis.eval(BEGIN, keys.length, ...keys, String(round), UNENDED_LIFETIME, jobId, started)
   const [attempt, phase, report, expected, whole] = begun as [number, Phase, string, string[], string]
   const expect: Record<string, string> = {}
   for (let at = 0; at + 1 < expected.length; at += 2) expect[expected[at] ?? ''] = expected[at + 1] ?? ''
@@ -118,20 +127,21 @@ export async function beginRun(
 /**
  * Stores what a run has come to. A report with `finished_at` ends the job for all who read it.
  *
- * @param job What it was about, for the counters, which are raised in the same step as the job ends: once, whatever process dies.
+ * @param job What it was about, for the counters, which are raised in the same step as the job ends, and for the outbox, which gets its end in that step too: once, whatever process dies.
  * @param retention Seconds that the job can be read after its end.
  * @returns `replaced` when another start has followed this one, `gone` when Redis has lost the run.
  */
 export async function saveReport(
   redis: Redis,
   fence: RunFence,
-  job: Pick<JobData, 'stack' | 'host' | 'action'>,
+  job: JobData,
   report: RunReport,
   retention: number,
 ): Promise<'kept' | 'replaced' | 'gone'> {
   const news = report.finished_at ? encodeJobNews(fence.jobId, 'end') : ''
   const counts = report.finished_at ? countJob(job, report) : []
-  const keys = [runKey(fence.jobId), JOB_CHANNEL, COUNTERS_KEY, expectKey(fence.jobId), endedKey(queueName(job.host, job.stack))]
+  const ended = endedKey(queueName(job.host, job.stack))
+  const keys = [runKey(fence.jobId), JOB_CHANNEL, COUNTERS_KEY, expectKey(fence.jobId), ended, OUTBOX_KEY]
   const args = [
     String(fence.round),
     String(fence.attempt),
@@ -139,6 +149,7 @@ export async function saveReport(
     retention + LONGER,
     news,
     fence.jobId,
+    report.finished_at ? jobEntry(fence.jobId, job, report) : '',
     ...counts,
   ]
   return (await redis.eval(SAVE, keys.length, ...keys, ...args)) as 'kept' | 'replaced' | 'gone'

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 import { HostName } from './names.ts'
+import { NotifyEvent } from './outbox.ts'
 
 /** What the documentation says beside a setting's default. */
 export interface SettingMeta {
@@ -40,6 +41,19 @@ function toBytes(size: string): number {
   const [, count, unit = ''] = /^([\d.]+)\s*([KMGT]?)/i.exec(size) ?? []
   return Number(count) * 1000 ** ' KMGT'.indexOf(unit.toUpperCase() || ' ')
 }
+
+/** `24h` → 86400. */
+function toSeconds(duration: string): number {
+  const units: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
+  return Number.parseInt(duration, 10) * (units[duration.at(-1) ?? ''] ?? 1)
+}
+
+/** What stands between white space, or commas that another URL follows: some URLs have commas of their own. */
+function splitUrls(list: string): string[] {
+  return list.split(/\s+|,\s*(?=[A-Za-z][A-Za-z0-9+.-]*:\/\/)/).flatMap((url) => url.replace(/,$/, '') || [])
+}
+
+const httpUrl = () => z.url({ protocol: /^https?$/, error: 'http://host… or https://host…' })
 
 const secret = (description: string) => z.string().optional().register(meta, { description, secret: true })
 const DAY = 86_400
@@ -171,6 +185,39 @@ export const Settings = z.object({
     .register(meta, { description: 'Who signs in to Bull Board at `/dashboard`.' }),
   DASHBOARD_PASSWORD: secret('The password of Bull Board. None, and there is no dashboard (404).'),
   METRICS_TOKEN: secret('The bearer token of `/metrics`. None, and there are no metrics (404).'),
+  NOTIFY_URLS: z.string().transform(splitUrls).default([]).register(meta, {
+    description:
+      'Who is told: `discord://`, `slack://`, `telegram://`, `ntfy://`, `gotify://`, `mailto://`, `jsons://`, `apprise://` and more, in the spelling of Apprise or shoutrrr, several with white space or commas between them. See docs/notifications.md.',
+    shownDefault: 'none',
+    secret: true,
+  }),
+  NOTIFY_ON: z
+    .string()
+    .transform((list) => list.split(/[\s,]+/).filter(Boolean))
+    .pipe(z.array(z.enum(NotifyEvent.options, `some of ${NotifyEvent.options.join(', ')}, with commas between them`)))
+    .default(['failed', 'rolled_back', 'rollback_failed', 'recovered', 'updated', 'update_available'])
+    .register(meta, {
+      description: 'What they are told of; also `succeeded`, `started`, `held`.',
+      shownDefault: '`failed,rolled_back,rollback_failed,recovered,updated,update_available`',
+    }),
+  NOTIFY_REPEAT: z
+    .string()
+    .regex(/^(0|\d{1,6}[smhd])$/, 'a duration such as 30m, 24h or 7d, or 0')
+    .transform(toSeconds)
+    .default(DAY)
+    .register(meta, {
+      description: 'An unchanged failure is told again after this; an available update once per digest. `0`: every time.',
+      shownDefault: '`24h`',
+    }),
+  PING_URL: httpUrl().optional().register(meta, {
+    description:
+      'A check of Healthchecks or the like that is pinged around each round of looking for new images: `/start`, plain, `/fail`.',
+    secret: true,
+  }),
+  PUBLIC_URL: httpUrl()
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional()
+    .register(meta, { description: 'Where people reach Deployer, for links to the page of a job: `https://deploy.example.com`.' }),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'http://host:port or https://host:port' })
     .optional()

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { readSecretFile } from './read-secret-file.ts'
+import { secretsOfUrl } from './secrets-of-url.ts'
 import { secretWeakness } from './secret-weakness.ts'
 import { Settings, settingMeta, settingNames, type SettingName } from './settings-schema.ts'
 
@@ -43,11 +44,15 @@ export function loadSettings(env: NodeJS.ProcessEnv, role: Role): Settings {
 export function secretValues(settings: Settings): string[] {
   return settingNames
     .filter((name) => settingMeta(name).secret)
-    .flatMap((name) => (name === 'REDIS_URL' ? urlSecrets(settings.REDIS_URL) : [String(settings[name] ?? '')]))
+    .flatMap((name) => {
+      if (name === 'REDIS_URL') return passwordOf(settings.REDIS_URL)
+      if (name === 'NOTIFY_URLS' || name === 'PING_URL') return [settings[name] ?? []].flat().flatMap(secretsOfUrl)
+      return [String(settings[name] ?? '')]
+    })
     .filter((value) => value.length > 0)
 }
 
-function urlSecrets(url: string | undefined): string[] {
+function passwordOf(url: string | undefined): string[] {
   const password = url === undefined ? '' : (URL.parse(url)?.password ?? '')
   return password ? [password, decodeURIComponent(password)] : []
 }

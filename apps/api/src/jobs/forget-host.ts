@@ -2,6 +2,7 @@ import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { CLOCKS_KEY, HEARTBEATS_KEY, INVENTORY_CHANNEL, INVENTORY_KEY, RENAMED_KEY } from '@deployer/shared/inventory'
 import type { RunReport } from '@deployer/shared/job'
+import type { JobData } from '@deployer/shared/job-data'
 import { parseQueueName } from '@deployer/shared/queue'
 import { RELEASES_KEY } from '@deployer/shared/releases'
 import { requestCancel, runKey, saveReport } from '@deployer/shared/run-record'
@@ -39,7 +40,8 @@ async function endJobs(redis: Redis, store: JobStore, queue: Queue, retention: n
     ended++
     if ((await requestCancel(redis, found.job, found.round)) === 'canceled') continue
     const [round, attempt] = await redis.hmget(runKey(id), 'round', 'attempt')
-    const { started_at, steps } = found.job
+    const { started_at, steps, stack, host, action, to, source, by } = found.job
+    const data: JobData = { stack, host, action, to: to ?? undefined, source, caller: by }
     const report: RunReport = {
       state: 'failed',
       code: 'step_failed',
@@ -55,7 +57,7 @@ async function endJobs(redis: Redis, store: JobStore, queue: Queue, retention: n
       started_at: started_at ?? found.job.queued_at,
       finished_at: new Date().toISOString(),
     }
-    await saveReport(redis, { jobId: id, round: Number(round), attempt: Number(attempt) }, found.job, report, retention)
+    await saveReport(redis, { jobId: id, round: Number(round), attempt: Number(attempt) }, data, report, retention)
   }
   return ended
 }

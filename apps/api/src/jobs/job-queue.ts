@@ -5,12 +5,12 @@ import { type Expect, expectKey } from '@deployer/shared/expect'
 import type { Job } from '@deployer/shared/job'
 import { type JobData, storedJobData, wholeKey } from '@deployer/shared/job-data'
 import { deduplicationId, jobKey, KEY_PREFIX, queueName, QUEUES_KEY, waitingKey } from '@deployer/shared/queue'
+import { queuedJob } from '@deployer/shared/queued-job'
 import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { UNENDED_LIFETIME } from '@deployer/shared/run-record'
 import type { Telemetry } from '@deployer/shared/telemetry'
 import { queueUnavailable } from '../problem.ts'
 import type { JobStore } from './job-store.ts'
-import { queuedJob } from './to-job.ts'
 
 /** Puts jobs into the queues of the stacks. */
 export interface JobQueue {

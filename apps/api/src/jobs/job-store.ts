@@ -2,8 +2,9 @@ import type { Redis } from 'ioredis'
 import { expectKey } from '@deployer/shared/expect'
 import type { Job, JobState } from '@deployer/shared/job'
 import { jobKey, KEY_PREFIX, parseQueueName, QUEUES_KEY } from '@deployer/shared/queue'
+import { queuedAt } from '@deployer/shared/queued-job'
 import { runKey } from '@deployer/shared/run-record'
-import { queuedAt, toJob } from './to-job.ts'
+import { toJob } from './to-job.ts'
 
 /** Reads jobs. */
 export interface JobStore {

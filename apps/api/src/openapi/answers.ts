@@ -74,6 +74,22 @@ export const Skipped = z
 export const Matched = z
   .object({ matched: z.array(z.string()).meta({ description: 'The services that are checked now, as `stack/service`.' }) })
   .meta({ id: 'Matched' })
+/** The answer of `POST /notify/test`. */
+export const NotifyTest = z
+  .object({
+    ok: z.boolean().meta({ description: 'Whether every channel has taken it.' }),
+    channels: z.array(
+      z.object({
+        channel: z.string().meta({ description: 'The scheme of its URL.' }),
+        position: z.int().meta({ description: 'The position of its URL in NOTIFY_URLS, from 1.' }),
+        ok: z.boolean(),
+        status: z.int().nullable().meta({ description: 'What was answered; null where nothing was.' }),
+        answer: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'NotifyTest' })
+export type NotifyTest = z.infer<typeof NotifyTest>
 
 /** The answer of `GET /health`. */
 export const Health = z.object({ ok: z.literal(true) }).meta({ id: 'Health' })

@@ -2,7 +2,7 @@ import Ajv from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { describe, expect, it } from 'vitest'
 import { Job } from '@deployer/shared/job'
-import { queuedAt } from '../jobs/to-job.ts'
+import { queuedAt } from '@deployer/shared/queued-job'
 import { openApiDocument } from './document.ts'
 import {
   canceledExample,

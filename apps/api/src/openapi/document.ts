@@ -6,13 +6,26 @@ import { DeployBody, DeployQuery } from '../routes/deploy.ts'
 import { ListQuery } from '../routes/jobs.ts'
 import { HostQuery, HostBody, RollbackBody } from '../routes/stacks.ts'
 import { WaitQuery } from '../routes/wait-query.ts'
-import { Health, HostForgotten, HostList, Ignored, JobAnswer, JobEvent, JobList, Ready, ReleaseList, StackList } from './answers.ts'
+import {
+  Health,
+  HostForgotten,
+  HostList,
+  Ignored,
+  JobAnswer,
+  JobEvent,
+  JobList,
+  NotifyTest,
+  Ready,
+  ReleaseList,
+  StackList,
+} from './answers.ts'
 import {
   canceledExample,
   deployedExample,
   deployExample,
   hostForgottenExample,
   hostsExample,
+  notifyTestExample,
   plannedExample,
   releasesExample,
   rollbackExample,
@@ -136,6 +149,19 @@ export function openApiDocument() {
           responses: {
             '200': { description: 'It is forgotten.', content: json(HostForgotten, hostForgottenExample) },
             ...problems([...GATES, 'signature_replayed', 'forbidden', 'host_not_found', 'host_online']),
+          },
+        },
+      },
+      '/notify/test': {
+        post: {
+          operationId: 'testNotify',
+          summary: 'Send a test message to every channel',
+          tags: ['service'],
+          ...TIMESTAMPED,
+          description: `Answers what each of them answered. Only with the main secret. ${TIMESTAMPED.description}`,
+          responses: {
+            '200': { description: 'What became of it.', content: json(NotifyTest, notifyTestExample) },
+            ...problems([...GATES, 'signature_replayed', 'forbidden', 'body_too_large']),
           },
         },
       },

@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import type { Job } from '@deployer/shared/job'
+import { queuedJob } from '@deployer/shared/queued-job'
 import type { ReleaseSummary } from '@deployer/shared/releases'
 import type { Update } from '@deployer/shared/updates'
 import { version } from '@deployer/shared/version'
-import { queuedJob } from '../jobs/to-job.ts'
-import type { Held, HostForgotten, HostList, Released, Skipped, StackList } from './answers.ts'
+import type { Held, HostForgotten, HostList, NotifyTest, Released, Skipped, StackList } from './answers.ts'
 
 /** What the web service's image is called in the registry, before and after. */
 const FROM = 'sha256:fe93d99c2b42fb44b1416a454db9bdcd50c254131c12ebf52dd88d04508d4b80'
@@ -47,6 +47,9 @@ export const deployedExample: Job = {
       to: 'sha256:507128730b66e2532cfbdc8b8e8e49d397ecc18515a97f7debcd1e6260afdb67',
       from_digest: FROM,
       to_digest: TO,
+      from_version: '2.3.0',
+      to_version: '2.4.0',
+      source: 'https://github.com/example/media',
     },
   ],
   release: 12,
@@ -72,6 +75,8 @@ export const rolledBackExample: Job = {
     to: change.from,
     from_digest: change.to_digest,
     to_digest: change.from_digest,
+    from_version: change.to_version,
+    to_version: change.from_version,
   })),
   release: rollbackExample.to,
 }
@@ -226,6 +231,14 @@ export const hostsExample: z.infer<typeof HostList> = {
       engine: '0b1f5c1e-6f0a-4a39-9c0e-6f9d0c0a7b11',
       clock_ahead_ms: 0,
     },
+  ],
+}
+
+export const notifyTestExample: NotifyTest = {
+  ok: false,
+  channels: [
+    { channel: 'ntfys', position: 1, ok: true, status: 200, answer: 'taken' },
+    { channel: 'discord', position: 2, ok: false, status: 404, answer: '{"message": "Unknown Webhook", "code": 10015}' },
   ],
 }
 

@@ -9,6 +9,7 @@ import type { JobFeed } from '../jobs/job-feed.ts'
 import type { JobHub } from '../jobs/job-news.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
 import type { JobStore } from '../jobs/job-store.ts'
+import type { Notify } from '../notify/start-notify.ts'
 
 /** What the routes work with. */
 export interface ApiContext {
@@ -20,6 +21,7 @@ export interface ApiContext {
   hub: JobHub
   feed: JobFeed
   held: HeldAnswers
+  notify: Pick<Notify, 'test'>
   authenticate: ReturnType<typeof createAuthenticate>
   /** The gate of registries' hooks. */
   authenticateHook: ReturnType<typeof createHookGate>

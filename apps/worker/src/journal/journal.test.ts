@@ -131,7 +131,7 @@ it('tells each end until somebody has heard it', () => {
   expect(open().file.untold).toEqual([])
 })
 
-it('stays open when a job ends without it, which is not told again at its end', () => {
+it('stays open when a job ends without it, and is told as it has become at its own end', () => {
   const { open } = newFolder()
   const journal = open()
   const before = journal.save(draft('before'), true).number
@@ -142,7 +142,7 @@ it('stays open when a job ends without it, which is not told again at its end', 
   expect(open().file).toMatchObject({ open: { told: true, starts: 0 }, untold: [{ jobId }] })
   journal.told(jobId)
   journal.close(entry(target, before).report, before, true, 5)
-  expect(open().file).toMatchObject({ open: null, untold: [] })
+  expect(open().file).toMatchObject({ open: null, untold: [{ jobId }] })
 })
 
 it('puts what it cannot read aside, says so, and goes on with the next number', () => {

@@ -210,7 +210,8 @@ export class Journal {
       .slice(0, keep)
     const wellLast = proven ? current : this.#file.proven
     const stay = kept.filter(({ number }) => newest.includes(number) || number === current || number === wellLast)
-    const untold = open.told ? this.#file.untold : [...this.#file.untold, { jobId: open.jobId, job: open.job, report }]
+    // Also where the job's own end was told without it: whoever watches is still to hear how it went on.
+    const untold = [...this.#file.untold.filter(({ jobId }) => jobId !== open.jobId), { jobId: open.jobId, job: open.job, report }]
     this.#write({ ...this.#file, current, unproven: !proven, proven: wellLast, open: null, untold, kept: stay })
     for (const name of this.#store.names()) {
       const number = Number(/^(\d+)\.json$/.exec(name)?.[1] ?? Number.NaN)

@@ -14,6 +14,7 @@ import { verify } from '../steps/verify.ts'
 import { renewHashes } from './hashes.ts'
 import type { Outcome } from './outcome.ts'
 import type { RunReporter } from './report-run.ts'
+import { withVersions } from './with-versions.ts'
 
 /** The start after which it is not tried again to reach the target, and the one after which nothing is tried. */
 const STARTS_TO_TARGET = 3
@@ -47,7 +48,7 @@ export async function finish(tools: Tools, reporter: RunReporter, journal: Journ
   if (entry.heading === 'target') {
     const reached = await reachTarget(tools, courseOf('target', target, before, entry), entry)
     if (reached.fault === null) {
-      const changes = listChanges(before, target, entry.plan, await look(tools, target), 'target')
+      const changes = await withVersions(tools, listChanges(before, target, entry.plan, await look(tools, target), 'target'))
       const outcome: Outcome = {
         state: 'succeeded',
         code: null,
@@ -65,7 +66,7 @@ export async function finish(tools: Tools, reporter: RunReporter, journal: Journ
     }
     if (!tools.limits.rollback) {
       const message = `${reached.fault}. Not rolled back, because ROLLBACK is off.`
-      const changes = listChanges(before, target, entry.plan, await look(tools, target), 'target')
+      const changes = await withVersions(tools, listChanges(before, target, entry.plan, await look(tools, target), 'target'))
       return close(tools, reporter, journal, target.number, false, { state: 'failed', code: 'step_failed', message, changes })
     }
     entry = journal.update({ heading: 'before', fault: reached.fault })
@@ -113,7 +114,7 @@ async function goBack(
   }
   if (!(await answers(tools))) return leaveOpen(reporter, journal, fault)
   const now = await look(tools, before)
-  const changes = listChanges(before, target, entry.plan, now, 'before')
+  const changes = await withVersions(tools, listChanges(before, target, entry.plan, now, 'before'))
   const message = isOk(end)
     ? `${fault}. The former images run again, but not all that ran before is known: of ${before.lost.join(', ')} nobody has the definition that it ran with. Look at the compose file.`
     : `${fault}. THE ROLLBACK FAILED TOO (${describeEnd(end)}): the stack needs you. ${describeDown(before, target, now)}`

@@ -1,7 +1,9 @@
 import { Queue } from 'bullmq'
 import type { RunReport } from '@deployer/shared/job'
+import { jobEntry, OUTBOX_KEY, OUTBOX_LENGTH } from '@deployer/shared/outbox'
 import { queueName, jobKey } from '@deployer/shared/queue'
 import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
+import { runKey } from '@deployer/shared/run-record'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { stacksWithJournal } from '../journal/file-store.ts'
 import { peekJournal, type JournalFile } from '../journal/journal.ts'
@@ -37,7 +39,7 @@ export function createRecovery(tools: JobTools): Recovery {
       const file = peekJournal(tools.journalStore(stack))
       if (file?.open) await finishOpen(tools, stack)
       if (redis.status !== 'ready') return
-      for (const { jobId, job } of file?.untold ?? []) await queueAgain(tools, jobId, job)
+      for (const end of file?.untold ?? []) await tellEnd(tools, end)
     } catch (error) {
       logger.debug({ event: 'recovery_failed', stack, err: error }, 'what is open in this stack could not be ended yet')
     }
@@ -113,13 +115,20 @@ export async function endOpen(
   return finish(opened.tools(reporter), reporter, opened.journal)
 }
 
-/** Lets Redis hear the end of a job that it has lost; one that it knows to have ended has nothing more to tell. */
-async function queueAgain(tools: JobTools, jobId: string, job: JournalFile['untold'][number]['job']): Promise<void> {
+/**
+ * Lets Redis hear the end of a job that it has lost. One that it knows to have ended has nothing more to tell, unless what it had left open
+ * has ended since, in another way than it had said.
+ */
+async function tellEnd(tools: JobTools, { jobId, job, report }: JournalFile['untold'][number]): Promise<void> {
   const { redis, host, clock, stopping } = tools
   const name = queueName(host, job.stack)
   const key = jobKey(name, jobId)
   if ((await redis.exists(key)) === 1) {
     if ((await redis.hexists(key, 'finishedOn')) === 0) return
+    const said = await redis.hget(runKey(jobId), 'report')
+    if (said !== null && !isSameEnd(JSON.parse(said) as Partial<RunReport>, report)) {
+      await redis.xadd(OUTBOX_KEY, 'MAXLEN', '~', OUTBOX_LENGTH, '*', 'entry', jobEntry(jobId, { ...job, host }, report, true))
+    }
     const opened = await openStack(tools, job.stack, AbortSignal.any([stopping, clock.timeout(PATIENCE)]), () => undefined)
     opened.journal.told(jobId)
     return opened.release()
@@ -130,4 +139,8 @@ async function queueAgain(tools: JobTools, jobId: string, job: JournalFile['unto
   } finally {
     await queue.close()
   }
+}
+
+function isSameEnd(one: Partial<RunReport>, other: RunReport): boolean {
+  return one.state === other.state && one.code === other.code && one.rolled_back === other.rolled_back
 }

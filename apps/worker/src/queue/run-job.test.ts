@@ -8,6 +8,7 @@ import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
 import type { JobData } from '@deployer/shared/job-data'
 import type { RunReport } from '@deployer/shared/job'
 import { createLogger } from '@deployer/shared/logger'
+import { OUTBOX_KEY, OutboxEntry } from '@deployer/shared/outbox'
 import { jobKey, KEY_PREFIX, queueName } from '@deployer/shared/queue'
 import { beginRun, requestCancel, runKey, saveReport } from '@deployer/shared/run-record'
 import { holdsKey } from '@deployer/shared/updates'
@@ -239,4 +240,54 @@ it('a hold that comes while a job waits for its stack counts for it', async () =
   await expect(runJob(job, data.stack, late, new AbortController())).rejects.toThrow('late')
   expect(await stored(jobId)).toMatchObject({ code: 'held' })
   await redis.del(holdsKey('nas'))
+})
+
+it('what a job had left open is told of once more when it has ended in another way', async () => {
+  const [same, other] = [await begun(), await begun()]
+  for (const { jobId, begin } of [same, other]) {
+    await saveReport(redis, (await begin()).fence, data, ended({ state: 'failed', code: 'rollback_failed', message: 'away' }), RETENTION)
+    await redis.hset(jobKey(queueName('nas', data.stack), jobId), 'finishedOn', '1')
+  }
+  const before = await redis.xlen(OUTBOX_KEY)
+  const untold = [
+    { jobId: same.jobId, job: data, report: ended({ state: 'failed', code: 'rollback_failed', message: 'away' }) },
+    {
+      jobId: other.jobId,
+      job: data,
+      report: ended({ state: 'failed', code: 'step_failed', message: 'back', rolled_back: true, release: 3 }),
+    },
+  ]
+  const journal = { version: 1, next: 1, current: null, unproven: false, open: null, kept: [], pulled: [] }
+  store.write('journal.json', JSON.stringify({ ...journal, untold }))
+  const recovery = createRecovery(tools)
+  await recovery.look()
+  await recovery.stop()
+  expect(JSON.parse(store.read('journal.json') ?? '')).toMatchObject({ untold: [] })
+  const entries = await redis.xrevrange(OUTBOX_KEY, '+', '-', 'COUNT', (await redis.xlen(OUTBOX_KEY)) - before)
+  expect(entries.map(([, [, entry]]) => OutboxEntry.parse(JSON.parse(entry ?? '')))).toMatchObject([
+    { kind: 'job', late: true, job: { job_id: other.jobId, rolled_back: true, release: 3 } },
+  ])
+})
+
+it('the outbox gets the start of a job once, and its end in the step that ends it', async () => {
+  const { jobId, begin } = await begun()
+  await redis.del(OUTBOX_KEY)
+  const told = async () => (await redis.xrange(OUTBOX_KEY, '-', '+')).map(([, [, entry]]) => OutboxEntry.parse(JSON.parse(entry ?? '')))
+  const replaced = (await begin()).fence
+  const { fence } = await begin()
+  expect(await told()).toMatchObject([{ kind: 'job', job: { job_id: jobId, state: 'running', by: 'ci', ok: null } }])
+  await saveReport(redis, fence, data, report({ steps: [] }), RETENTION)
+  expect(await saveReport(redis, replaced, data, failure, RETENTION)).toBe('replaced')
+  expect(await told()).toHaveLength(1)
+  const step = { name: 'config', ok: true, exit_code: 0, duration_ms: 1, tail: 'said' } as const
+  const steps = [step, { ...step, name: 'pull', ok: false } as const]
+  await saveReport(redis, fence, data, { ...failure, steps }, RETENTION)
+  expect((await told()).slice(1)).toMatchObject([
+    {
+      kind: 'job',
+      at: failure.finished_at,
+      late: false,
+      job: { job_id: jobId, state: 'failed', ok: false, steps: [{ tail: '' }, { tail: 'said' }] },
+    },
+  ])
 })

@@ -3,6 +3,9 @@ import type { Container } from '../ports.ts'
 import type { Plan } from './compare.ts'
 import type { Release } from './release.ts'
 
+/** A change without what the images say of themselves. */
+export type BareChange = Omit<Change, 'from_version' | 'to_version' | 'source'>
+
 /**
  * The services whose containers are others than before, or would be.
  *
@@ -10,8 +13,8 @@ import type { Release } from './release.ts'
  * @param now What runs in the end.
  * @param heading `before`: it was to be as it had been, so what was made anew just like that is none.
  */
-export function listChanges(before: Release, after: Release, plan: Plan, now: Container[], heading: 'target' | 'before'): Change[] {
-  const changes: Change[] = []
+export function listChanges(before: Release, after: Release, plan: Plan, now: Container[], heading: 'target' | 'before'): BareChange[] {
+  const changes: BareChange[] = []
   for (const service of Object.keys(plan).sort()) {
     const { why = null, containers = [] } = plan[service] ?? {}
     const running = now.filter((container) => container.service === service)
