@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Job } from '@deployer/shared/job'
 import { encodeJobNews, JOB_CHANNEL } from '@deployer/shared/job-stream'
 import type { Place } from '../gates/held-answers.ts'
@@ -52,16 +52,22 @@ describe('who waits for a job', () => {
     const { looks, tell } = createHub()
     const end = hub.waitForEnd(ID, 60_000, place())
     tell('end')
+    expect(looks).toHaveLength(2)
     looks[1]?.(found('succeeded'))
     looks[0]?.(found('running'))
     expect(await end).toEqual(found('succeeded').job)
   })
 
   it('waits no longer than WAIT_TIMEOUT allows, whatever he wishes', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
     const { looks } = createHub()
-    const end = waitForEnd({ hub, waitTimeout: 0.01 } as ApiContext, place(), found('queued').job, 3600)
+    const end = waitForEnd({ hub, waitTimeout: 2 } as ApiContext, place(), found('queued').job, 3600)
     looks[0]?.(found('queued'))
-    while (looks.length < 2) await new Promise(setImmediate)
+    await vi.advanceTimersByTimeAsync(1999)
+    expect(looks).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(looks).toHaveLength(2)
     looks[1]?.(found('running'))
     expect(await end).toEqual(found('running').job)
   })
