@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
@@ -7,6 +5,7 @@ import { startFront, type Front, type Seen } from '../../lab/front.ts'
 import { runAction } from '../../lab/run-action.ts'
 import { runDeployer } from '../../lab/run-deployer.ts'
 import { publishImage } from '../../lab/sample-image.ts'
+import { spyPrograms } from '../../lab/spy-programs.ts'
 import { webFile } from '../../lab/world.ts'
 import { engine, registry, useWorld } from '../support.ts'
 
@@ -59,6 +58,23 @@ describe('the action on a bad day', () => {
     expect(log).toContain('trying again in 4 s')
   })
 
+  it('does not wait beyond its time, whatever it is told', async () => {
+    const told = Array.from({ length: 50 }, () => ({ status: 429, headers: { 'Retry-After': '9' } }))
+    const { code, log } = await through(isStart, told, { TIMEOUT: '5' })
+    expect([code, log]).toEqual([4, expect.not.stringContaining('trying again')])
+    expect(front.seen).toHaveLength(1)
+  })
+
+  it.each(['wait', 'none'])('names the host that it is for (%s)', async (wait) => {
+    const host = world.settings['WORKER_NAME'] ?? ''
+    const { code, log } = await through(isStart, [], { HOST: host, WAIT: wait })
+    expect(code, log).toBe(0)
+    expect(new URL(front.seen[0]?.path ?? '', front.url).searchParams.get('host')).toBe(host)
+    await front.stop()
+    const nowhere = await through(isStart, [], { HOST: 'nowhere', WAIT: wait })
+    expect([nowhere.code, nowhere.log]).toEqual([3, expect.stringContaining('no host "nowhere"')])
+  })
+
   it('says which job it is also where no poll is answered', async () => {
     const { code, log, outputs } = await through(
       (request) => !isStart(request),
@@ -95,18 +111,12 @@ describe('the action on a bad day', () => {
   })
 
   it('shows no secret to whoever lists processes, and masks each line of one', async () => {
-    const bin = join(world.root, '.spies')
-    const spied = join(world.root, '.spied')
-    mkdirSync(bin, { recursive: true })
-    for (const program of ['curl', 'openssl', 'jq', 'od', 'cut', 'tr', 'date', 'sed', 'grep', 'sleep', 'mktemp', 'rm']) {
-      const real = execFileSync('which', [program], { encoding: 'utf8' }).trim()
-      writeFileSync(join(bin, program), `#!/bin/sh\n{ printf '%s\\n' "$@"; env; } >> ${spied}\nexec ${real} "$@"\n`)
-      chmodSync(join(bin, program), 0o755)
-    }
-    const run = await through(isStart, [], { WAIT: 'none' }, { PATH: `${bin}:${process.env['PATH']}` })
+    const spies = spyPrograms(join(world.root, '.spies'))
+    const run = await through(isStart, [], { WAIT: 'none' }, { PATH: spies.path })
     expect(run.code, run.log).toBe(0)
-    expect(existsSync(spied)).toBe(true)
-    expect(readFileSync(spied, 'utf8')).not.toContain(world.secret)
+    expect(spies.args()).toMatch(/^curl\n[^]*^--connect-timeout\n/m)
+    expect(spies.env()).toContain('INPUT_STACK=')
+    expect(spies.args() + spies.env()).not.toContain(world.secret)
     await front.stop()
     const lines = await through(isStart, [], { SECRET: 'first line of it\n\nsecond line of it' })
     expect(lines.code).toBe(3)

@@ -51,6 +51,26 @@ describe('a step that expects digests', () => {
     expect(await step({ EXPECT: `web=${a}` })).toMatchObject({ code: 1, log: expect.stringContaining('web is down.') })
   })
 
+  it('lets no output of a failed step give GitHub commands', async () => {
+    const tail = 'pulling\n::add-mask::web\n::error::made up\n'
+    end = {
+      state: 'failed',
+      code: 'step_failed',
+      message: 'The step "pull" failed.',
+      steps: [{ name: 'pull', ok: false, exit_code: 1, duration_ms: 1, tail }],
+    }
+    for (const wait of ['poll', 'wait']) {
+      const lines = (await step({ WAIT: wait })).log.split('\n')
+      const [stop = '', token = ''] = /^::stop-commands::([0-9a-f]{32})$/m.exec(lines.join('\n')) ?? []
+      // GitHub takes a command at the beginning of a line, also after white space.
+      const commands = lines.filter((line, index) => {
+        const isStopped = index > lines.indexOf(stop) && index <= lines.indexOf(`::${token}::`)
+        return !isStopped && /^\s*::(?!add-mask::[0-9a-f]{48}$|error title=Deployer::)/.test(line)
+      })
+      expect([token.length, lines.filter((line) => line.includes('made up')).length, commands]).toEqual([32, 1, [stop]])
+    }
+  })
+
   it.each([['web'], ['web=latest'], [`=${a}`], [`web=${a}x`], [`web=${a}\nnonsense`]])('refuses %j', async (expected) => {
     expect(await step({ EXPECT: expected })).toMatchObject({ code: 2, log: expect.stringContaining('service=sha256:') })
   })

@@ -8,6 +8,7 @@ import { freePort } from '../../lab/free-port.ts'
 import { startIssuer } from '../../lab/issuer.ts'
 import { runAction } from '../../lab/run-action.ts'
 import { publishImage } from '../../lab/sample-image.ts'
+import { spyPrograms } from '../../lab/spy-programs.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
 import { engine, registry, useWorld } from '../support.ts'
@@ -61,13 +62,17 @@ beforeAll(async () => {
 
 describe('the action without a shared secret', () => {
   it("deploys with the workflow's own identity, whose token it masks", async () => {
-    const { code, log, outputs } = await runAction(inputs, workflow)
+    const spies = spyPrograms(join(world.root, '.spies'))
+    const { code, log, outputs } = await runAction(inputs, { ...workflow, PATH: spies.path })
     expect(code, log).toBe(0)
     expect(outputs).toMatchObject({ state: 'succeeded', ok: 'true' })
     expect(asked).toBeGreaterThan(0)
     const [, token = ''] = /^::add-mask::(\S+)$/m.exec(log) ?? []
     expect(token.split('.')).toHaveLength(3)
     expect(log.split(token)).toHaveLength(2)
+    // Neither it nor what it is asked for with is seen by whoever lists processes.
+    expect(spies.args()).toContain('/token?api-version=2.0')
+    for (const secret of [token, workflow.ACTIONS_ID_TOKEN_REQUEST_TOKEN]) expect(spies.args()).not.toContain(secret)
   })
 
   it('is refused when no rule fits the workflow, and says so when there is no token', async () => {

@@ -115,7 +115,9 @@ describe('action.yml', () => {
     const action = parse(readFileSync(join(repository, 'action.yml'), 'utf8'))
     expect(Object.keys(action.inputs)).toEqual(['url', 'secret', 'stack', 'wait', 'timeout', 'host', 'expect'])
     expect(Object.keys(action.outputs)).toEqual(['job-id', 'state', 'ok', 'job'])
-    const env = action.runs.steps[0].env
-    expect(Object.keys(env)).toEqual(Object.keys(action.inputs).map((name: string) => `INPUT_${name.toUpperCase()}`))
+    const [step] = action.runs.steps
+    const names = Object.keys(action.inputs)
+    expect(step.env).toEqual(Object.fromEntries(names.map((name) => [`INPUT_${name.toUpperCase()}`, `\${{ inputs.${name} }}`])))
+    for (const [name, { value }] of Object.entries<any>(action.outputs)) expect(value).toBe(`\${{ steps.${step.id}.outputs.${name} }}`)
   })
 })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { command } from '../../lab/command.ts'
 import { until } from '../../lab/until.ts'
@@ -35,8 +35,14 @@ describe('the embedded Redis', () => {
     expect(inodes.length).toBeGreaterThan(0)
     expect(inodes.filter((inode) => sockets.includes(` ${inode} `))).toEqual([])
 
+    // What it holds are deploys and their logs.
+    expect((statSync(folder).mode & 0o777).toString(8)).toBe('700')
+
     await first.stop()
     expect(existsSync(`/proc/${pid}`)).toBe(false)
+    // It goes last: who works with it misses nothing until his own end.
+    expect(first.logLines().filter(({ level }) => level === 'error')).toEqual([])
+    expect(first.logLines().at(-1)).toMatchObject({ event: 'worker_stopped' })
     const second = await world.start('all')
     const again = await second.client.plain('GET', `/jobs/${body.job_id}`, body.job_id)
     expect(again).toMatchObject({ status: 200, body: { job_id: body.job_id, code: 'not_running' } })

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { KEY_PREFIX } from '@deployer/shared/queue'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import type { Service } from '../../lab/service.ts'
+import { publishStacks } from '../../lab/publish-stacks.ts'
 import { runDeployer } from '../../lab/run-deployer.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
@@ -128,13 +129,19 @@ describe('deployer hosts', () => {
     const { job_id } = (await client.plain('POST', `/deploy/${stack.name}?host=attic`, stack.name)).body
     await until('it to be away', async () => (await hosts()).some(({ host, online }) => host === 'attic' && !online))
     await redis.cli('hset', 'deployer:holds:attic', 'some', 'hold')
+    // One whose name begins like it is another one.
+    await publishStacks(redis.url, 'attic-2', ['other'])
+    await redis.cli('zadd', 'deployer:heartbeats', String(Date.now() + 3_600_000), 'attic-2 lab')
     expect(await deployer('hosts', 'forget', 'attic')).toMatchObject({
       code: 0,
       stdout: 'attic is forgotten, and 1 of its jobs have been ended\n',
     })
     expect(await read(job_id)).toMatchObject({ state: 'canceled', ok: false })
     expect(await redis.cli('exists', 'deployer:holds:attic')).toBe('0\n')
-    expect((await hosts()).map(({ host }) => host)).toEqual(['second'])
+    expect((await hosts()).map(({ host, online }) => [host, online])).toEqual([
+      ['attic-2', true],
+      ['second', true],
+    ])
     expect((await post()).body.host).toBe('second')
     expect((await deployer('hosts', 'forget', 'attic')).code).toBe(3)
     expect((await client.plain('DELETE', '/hosts/second', 'second')).status).toBe(401)

@@ -29,8 +29,9 @@ describe('what is open', () => {
 
   it("gives every answer a request id, the caller's own where it is sane", async () => {
     expect((await client.raw('GET', '/health', { 'X-Request-Id': 'run-4711' })).headers.get('x-request-id')).toBe('run-4711')
-    const odd = await client.raw('GET', '/nowhere', { 'X-Request-Id': 'a b<script>' })
-    expect(odd.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    for (const odd of ['a b<script>', '<script>a', 'a b', 'x'.repeat(129)]) {
+      expect((await client.raw('GET', '/nowhere', { 'X-Request-Id': odd })).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    }
   })
 })
 
@@ -75,7 +76,10 @@ describe('signatures', () => {
     })
     const once = sign(now, `${now}.POST.${path}?timeout=1.`)
     expect((await code(once, undefined, `${path}?timeout=1`))[0]).toBe(202)
-    expect(await code(once, undefined, `${path}?timeout=1`)).toEqual([401, 'signature_replayed'])
+    // However it is written, it is the same one.
+    for (const form of [once['X-Signature'], once['X-Signature'].toUpperCase(), `sha256=${once['X-Signature']}`]) {
+      expect(await code({ ...once, 'X-Signature': form }, undefined, `${path}?timeout=1`)).toEqual([401, 'signature_replayed'])
+    }
     expect(await code(sign(now, `${now}.POST.${path}.`), undefined, `${path}?timeout=2`)).toEqual([401, 'signature_invalid'])
     expect(await code(sign(now, `${now}.GET.${path}.`))).toEqual([401, 'signature_invalid'])
     expect(await code(sign(now - 400, `${now - 400}.POST.${path}.`))).toEqual([401, 'signature_expired'])
@@ -133,14 +137,14 @@ describe('signatures', () => {
 
 describe('a GET with a body', () => {
   /** Node's own client, since fetch sends no such thing. @param body `null`: it is announced, and never comes. */
-  const get = (path: string, headers: Record<string, string>, body: string | null) =>
+  const get = (path: string, headers: Record<string, string>, body: string | null, method = 'GET') =>
     new Promise<[status: number | undefined, code: unknown]>((resolve, reject) => {
       const length = 'Transfer-Encoding' in headers ? {} : { 'Content-Length': String(body?.length ?? 5000) }
-      const sent = request(client.url + path, { method: 'GET', headers: { ...length, ...headers } }, (answer) => {
+      const sent = request(client.url + path, { method, headers: { ...length, ...headers } }, (answer) => {
         let text = ''
         answer.on('data', (chunk: Buffer) => (text += chunk.toString()))
         answer.on('end', () => {
-          resolve([answer.statusCode, JSON.parse(text).code])
+          resolve([answer.statusCode, method === 'HEAD' ? null : JSON.parse(text).code])
           sent.destroy()
         })
       })
@@ -157,6 +161,7 @@ describe('a GET with a body', () => {
       const text = JSON.stringify({ zen: 'Keep it logically awesome.' })
       expect(await get(path, { 'X-Signature': hmac(world.secret, text) }, text)).toEqual(refused)
       expect(await get(path, { 'X-Signature': hmac(world.secret, text), 'Transfer-Encoding': 'chunked' }, text)).toEqual(refused)
+      expect(await get(path, { 'X-Signature': hmac(world.secret, text) }, text, 'HEAD')).toEqual([400, null])
       const now = String(Math.floor(Date.now() / 1000))
       const timed = hmac(world.secret, `${now}.GET.${path}.${text}`)
       expect(await get(path, { 'X-Timestamp': now, 'X-Signature': timed }, text)).toEqual(refused)
@@ -297,6 +302,11 @@ describe('limits', () => {
     expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(limited.headers.get('ratelimit-limit')).toBe('3')
     expect((await from('203.0.113.21', stack.name)).status).toBe(202)
+    // A body of more than 64 KiB counts against its address until its sender has proven who he is, and no longer.
+    const large = { filler: 'x'.repeat(70_000) }
+    for (let index = 0; index < 6; index++) {
+      expect((await from('203.0.113.22', '', `/deploy/large-${index}`, large)).status).toBe(404)
+    }
     // Who signs with another secret is nobody at all.
     const stranger = createClient(one.client.url, 'another secret')
     expect(

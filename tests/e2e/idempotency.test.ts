@@ -50,6 +50,15 @@ describe('an idempotency key', () => {
     expect(jobs.map(({ body }) => body.action)).toEqual(['deploy', 'plan', 'rollback'])
     expect(new Set(jobs.map(({ body }) => body.job_id)).size).toBe(3)
   })
+
+  it('is let go after a day', async () => {
+    const keys = (await redis.cli('--scan', '--pattern', 'deployer:idempotency:*')).split('\n').filter(Boolean)
+    expect(keys.length).toBeGreaterThan(3)
+    for (const key of keys) {
+      const left = Number(await redis.cli('ttl', key))
+      expect([left > 0, left <= 86_400]).toEqual([true, true])
+    }
+  })
 })
 
 describe('a request', () => {

@@ -19,6 +19,7 @@ const secrets = {
   reader: 'secret-of-the-reader',
   old: 'secret-of-an-expired-key',
   all: 'secret-of-everything',
+  deployer: 'secret-of-who-deploys',
 }
 writeFileSync(secretFile, `${secrets.reader}\n`)
 const keysFile = (more = '') => `keys:
@@ -28,7 +29,8 @@ const keysFile = (more = '') => `keys:
     actions: [deploy, read]
     expires: 2999-01-01T00:00:00Z
   - id: reader
-    secret_file: ${secretFile}
+    # Beside this file, wherever the API was started.
+    secret_file: .reader-secret
     stacks: ["media${suffix}"]
     actions: [read]
   - id: old
@@ -36,6 +38,7 @@ const keysFile = (more = '') => `keys:
     stacks: ["*"]
     actions: [deploy, read, cancel, rollback]
     expires: 2020-01-01T00:00:00Z
+  - {id: deployer, secret: ${secrets.deployer}, stacks: ["*"], actions: [deploy]}
   - id: everything
     secret: ${secrets.all}
     stacks: ["*"]
@@ -57,6 +60,7 @@ function withKey(id: string, secret: string): Pick<Client, 'plain' | 'timed'> {
 }
 const ci = withKey('ci-media', secrets.ci)
 const reader = withKey('reader', secrets.reader)
+const deployer = withKey('deployer', secrets.deployer)
 const everything = withKey('everything', secrets.all)
 const outcome = async (answer: Promise<{ status: number; body: any }>) => {
   const { status, body } = await answer
@@ -90,6 +94,8 @@ describe('a scoped key', () => {
     expect((await ci.plain('GET', `/jobs?stack=${other.name}`, 'jobs')).body).toEqual({ jobs: [] })
     const jobs = (await ci.plain('GET', '/jobs', 'jobs')).body.jobs
     expect(new Set(jobs.map(({ stack }: any) => stack))).toEqual(new Set([media.name, blog.name]))
+    const hosts = async (key: typeof ci) => (await key.plain('GET', '/hosts', 'hosts')).body.hosts.map((host: any) => host.stacks)
+    expect([await hosts(ci), await hosts(reader)]).toEqual([[[media.name, blog.name].sort()], [[media.name]]])
   })
 
   it('is refused an action that it lacks on a stack that it sees', async () => {
@@ -99,6 +105,19 @@ describe('a scoped key', () => {
     expect(await outcome(ci.timed('DELETE', `/jobs/${body.job_id}`))).toEqual([403, 'forbidden'])
     expect(await outcome(everything.timed('DELETE', `/jobs/${body.job_id}`))).toEqual([409, 'not_cancelable'])
     expect(await outcome(everything.timed('POST', `/stacks/${media.name}/rollback?wait=1`))).toEqual([409, 'not_running'])
+    // A host is the main secret's alone, whatever a key may do.
+    expect(await outcome(everything.timed('DELETE', `/hosts/${world.settings['WORKER_NAME']}`))).toEqual([403, 'forbidden'])
+    expect(await outcome(everything.timed('DELETE', '/hosts/nowhere'))).toEqual([403, 'forbidden'])
+  })
+
+  it('that may read nothing has no lists', async () => {
+    for (const list of ['stacks', 'jobs', 'hosts']) {
+      expect(await outcome(deployer.plain('GET', `/${list}`, list))).toEqual([403, 'forbidden'])
+    }
+    expect(await outcome(deployer.plain('GET', `/jobs?stack=${media.name}`, 'jobs'))).toEqual([403, 'forbidden'])
+    expect(await outcome(deployer.timed('POST', `/stacks/${media.name}/plan`))).toEqual([403, 'forbidden'])
+    expect(await outcome(deployer.plain('GET', `/stacks/${media.name}/releases`, media.name))).toEqual([403, 'forbidden'])
+    expect(await outcome(reader.plain('GET', `/stacks/${media.name}/releases`, media.name))).toEqual([200, null])
   })
 
   it('is no key under a wrong name, a wrong secret, or past its time', async () => {
@@ -143,7 +162,9 @@ describe('the keys file', () => {
   })
 
   it.each([
-    ['no YAML', 'keys: [}'],
+    ['no YAML', 'keys: [{id: a, secret: something-long-enough, stacks: ["*"}]'],
+    ['an unclosed secret', 'keys: [{id: a, secret: "something-long-enough'],
+    ['an id twice', keysFile('  - {id: reader, secret: something-long-enough, stacks: ["*"], actions: [read]}\n')],
     ['a key without a secret', 'keys: [{id: a, stacks: ["*"], actions: [read]}]'],
     ['an unknown action', 'keys: [{id: a, secret: something-long-enough, stacks: ["*"], actions: [destroy]}]'],
     ['an unknown member', 'keys: [{id: a, secret: something-long-enough, stack: ["*"], stacks: ["*"], actions: [read]}]'],

@@ -1,9 +1,10 @@
 import { createSecretKey } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { generateKeyPair, UnsecuredJWT } from 'jose'
 import { startIssuer } from '../../lab/issuer.ts'
+import { publishStacks } from '../../lab/publish-stacks.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
 import { useRedis, useWorld } from '../support.ts'
@@ -159,5 +160,29 @@ describe('a token', () => {
     expect([away.status, away.body.code]).toEqual([503, 'issuer_unavailable'])
     issuer.fail(false)
     expect((await fresh.client.raw('POST', `/deploy/${media.name}`, headers)).status).toBe(202)
+  })
+
+  it("ends what it follows with its own time, and with its issuer's place in the keys file; not when that file changes otherwise", async () => {
+    // Nobody takes this job, so that it goes on for ever.
+    await publishStacks(redis.url, 'attic', ['media-attic'])
+    const start = async () => client.raw('POST', '/deploy/media-attic', { Authorization: `Bearer ${await issuer.token(claims)}` })
+    const id = await until('the job', async () => (await start()).body.job_id as string | undefined)
+    const follow = async (token: string) => {
+      const answer = await fetch(`${client.url}/jobs/${id}/events`, { headers: { Authorization: `Bearer ${token}` } })
+      const follower = { status: answer.status, over: false }
+      void answer.text().then(() => (follower.over = true))
+      return follower
+    }
+    const expires = now() + 4
+    const [brief, long] = [await follow(await issuer.token({ ...claims, exp: expires })), await follow(await issuer.token(claims))]
+    expect([brief.status, long.status]).toEqual([200, 200])
+    const read = () => api.logLines().filter(({ event }) => event === 'keys_loaded').length
+    appendFileSync(file, '# nothing\n')
+    await until('the keys file to be read', () => read() === 1)
+    await until('the end of the brief one', () => brief.over)
+    expect(Date.now()).toBeGreaterThanOrEqual(expires * 1000)
+    expect(long.over).toBe(false)
+    writeFileSync(file, 'keys: []\n')
+    await until('the end of the other', () => long.over)
   })
 })

@@ -175,6 +175,7 @@ describe('event streams', () => {
   })
 
   it('end with their key, and are told to come again when the API stops', async () => {
+    const quiet = await follow(world.secret)
     const expires = new Date(Date.now() + 6000)
     const before = keysRead()
     keysFile(scoped('brief', `, expires: ${expires.toISOString()}`))
@@ -183,6 +184,10 @@ describe('event streams', () => {
     await until('it to be followed', () => brief.text().includes('event: state'))
     await until('its end', () => brief.text().endsWith('\r\n0\r\n\r\n'), 30)
     expect(Date.now()).toBeGreaterThanOrEqual(expires.getTime())
+
+    // Proxies let go what is silent for long.
+    await until('a heartbeat', () => quiet.text().includes('\n: still here\n\n'), 15)
+    quiet.socket.destroy()
 
     const unread = await follow(world.secret, undefined, false)
     const last = await follow(world.secret)

@@ -4,7 +4,7 @@ import { createClientAddress, limitKey } from './client-address.ts'
 
 const request = (remoteAddress: string, headers: Record<string, string> = {}) =>
   ({ socket: { remoteAddress }, headers }) as unknown as IncomingMessage
-const proxies = ['10.0.0.0/8', '2001:db8::1']
+const proxies = ['10.0.0.0/8', '2001:db8::1', 'fd00::/8']
 const quiet = () => undefined
 const address = createClientAddress(proxies, 'X-Forwarded-For', quiet)
 const cloudflare = createClientAddress(proxies, 'CF-Connecting-IP', quiet)
@@ -19,6 +19,8 @@ describe('the client address', () => {
     ['the proxy, when the header is nonsense', '10.0.0.1', { 'x-forwarded-for': 'nonsense' }, '10.0.0.1'],
     ['the hop after nonsense', '10.0.0.1', { 'x-forwarded-for': '<script>, 10.0.0.3' }, '10.0.0.3'],
     ['an IPv4 address on an IPv6 socket', '::ffff:10.0.0.1', { 'x-forwarded-for': '198.51.100.7' }, '198.51.100.7'],
+    ['over IPv6, behind a network of proxies', 'fd12::5', { 'x-forwarded-for': '2001:db8:1::5, fd00::9' }, '2001:db8:1::5'],
+    ['an IPv6 neighbour of a proxy', '2001:db8::2', { 'x-forwarded-for': '2001:db8:1::5' }, '2001:db8::2'],
     ['over IPv6', '2001:db8::1', { 'x-forwarded-for': '2001:db8:1::5' }, '2001:db8:1::5'],
   ])('is %s', (_, peer, headers, expected) => {
     expect(address(request(peer, headers as Record<string, string>))).toBe(expected)

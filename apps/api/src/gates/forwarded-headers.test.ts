@@ -70,10 +70,14 @@ describe('forwarded headers', () => {
   })
 
   it('count an IPv6 subscriber as one', () => {
+    const group = fc.integer({ min: 0, max: 0xffff }).map((number) => number.toString(16))
+    const half = fc.array(group, { minLength: 4, maxLength: 4 }).map((groups) => groups.join(':'))
     fc.assert(
-      fc.property(fc.ipV6(), (ip) => {
-        const key = limitKey(ip)
-        if (ip.includes(':')) expect(key).toMatch(/^[0-9a-f:]+::\/64$/)
+      fc.property(half, half, half, half, (network, other, host, another) => {
+        expect(limitKey(`${network}:${host}`)).toBe(`${network}::/64`)
+        expect(limitKey(`${network}:${another}`)).toBe(limitKey(`${network}:${host}`.toUpperCase()))
+        expect(limitKey(`${other}:${host}`) === limitKey(`${network}:${host}`)).toBe(other === network)
+        expect(limitKey(`${network}::1`)).toBe(`${network}::/64`)
       }),
     )
   })

@@ -22,19 +22,33 @@ export interface LoginBudget {
 export function createLoginBudget(redis: Redis, limited: boolean): LoginBudget {
   const limit = createLimit(redis, 'logins', limited ? MOST : 0, WINDOW)
   const blocked = new Map<string, number>()
+  /** Wrong ones that are being counted, by address: of those that come at the same time no more are looked at than may be wrong. */
+  const beingCounted = new Map<string, number>()
+
+  function changeBeingCounted(key: string, by: 1 | -1): void {
+    const now = (beingCounted.get(key) ?? 0) + by
+    if (now > 0) beingCounted.set(key, now)
+    else beingCounted.delete(key)
+  }
+
   return {
     check(address) {
-      const seconds = Math.ceil(((blocked.get(limitKey(address)) ?? 0) - Date.now()) / 1000)
+      const key = limitKey(address)
+      const isBurst = (beingCounted.get(key) ?? 0) >= MOST
+      const seconds = isBurst ? 1 : Math.ceil(((blocked.get(key) ?? 0) - Date.now()) / 1000)
       if (seconds <= 0) return
       throw new Problem('rate_limited', `Too many wrong passwords from this address. Try again in ${seconds} s.`, {
         'Retry-After': String(seconds),
       })
     },
     async count(address) {
-      const state = await limit?.consume(limitKey(address))
-      if (!state || state.allowed) return
-      for (const [key, until] of blocked) if (until < Date.now()) blocked.delete(key)
-      blocked.set(limitKey(address), Date.now() + state.reset * 1000)
+      if (!limit) return
+      const key = limitKey(address)
+      changeBeingCounted(key, 1)
+      const state = await limit.consume(key).finally(() => changeBeingCounted(key, -1))
+      if (state.allowed) return
+      for (const [other, until] of blocked) if (until < Date.now()) blocked.delete(other)
+      blocked.set(key, Date.now() + state.reset * 1000)
     },
   }
 }
