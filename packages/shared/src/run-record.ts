@@ -3,7 +3,7 @@ import { COUNTERS_KEY, countJob } from './counters.ts'
 import { encodeJobNews, JOB_CHANNEL } from './job-stream.ts'
 import { expectKey } from './expect.ts'
 import { type Job, RunReport } from './job.ts'
-import type { JobData } from './job-data.ts'
+import { type JobData, wholeKey } from './job-data.ts'
 import { KEY_PREFIX, queueName, waitingKey } from './queue.ts'
 
 /**
@@ -51,8 +51,9 @@ end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])
-local rest = redis.call('HMGET', KEYS[1], 'phase', 'report')
-return {attempt, rest[1], rest[2] or '', redis.call('HGETALL', KEYS[3])}`
+if redis.call('DEL', KEYS[4]) == 1 then redis.call('HSET', KEYS[1], 'whole', 1) end
+local rest = redis.call('HMGET', KEYS[1], 'phase', 'report', 'whole')
+return {attempt, rest[1], rest[2] or '', redis.call('HGETALL', KEYS[3]), rest[3] or ''}`
 
 const SAVE = `
 local fence = redis.call('HMGET', KEYS[1], 'round', 'attempt')
@@ -95,23 +96,33 @@ return run[2]`
 /**
  * Marks the start of a run and tells what is known of the job from earlier starts. From here on a request makes a job of its own: this
  * one may already have passed what the request is about.
+ *
+ * @returns `whole`: a request has joined the job, so it is about all of the stack, whatever its `only` says.
  */
 export async function beginRun(
   redis: Redis,
   jobId: string,
   job: Pick<JobData, 'host' | 'stack' | 'action' | 'to'>,
   round: number,
-): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null; expect: Record<string, string> }> {
-  const keys = [runKey(jobId), waitingKey(job), expectKey(jobId)]
-  const [attempt, phase, report, expected] = (await redis.eval(BEGIN, keys.length, ...keys, String(round), UNENDED_LIFETIME, jobId)) as [
-    number,
-    Phase,
-    string,
-    string[],
-  ]
+): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null; expect: Record<string, string>; whole: boolean }> {
+  const keys = [runKey(jobId), waitingKey(job), expectKey(jobId), wholeKey(jobId)]
+  const [attempt, phase, report, expected, whole] = (await redis.eval(
+    BEGIN,
+    keys.length,
+    ...keys,
+    String(round),
+    UNENDED_LIFETIME,
+    jobId,
+  )) as [number, Phase, string, string[], string]
   const expect: Record<string, string> = {}
   for (let at = 0; at + 1 < expected.length; at += 2) expect[expected[at] ?? ''] = expected[at + 1] ?? ''
-  return { fence: { jobId, round, attempt }, phase, report: report ? RunReport.parse(JSON.parse(report)) : null, expect }
+  return {
+    fence: { jobId, round, attempt },
+    phase,
+    report: report ? RunReport.parse(JSON.parse(report)) : null,
+    expect,
+    whole: whole !== '',
+  }
 }
 
 /**

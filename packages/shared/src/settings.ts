@@ -43,8 +43,13 @@ export function loadSettings(env: NodeJS.ProcessEnv, role: Role): Settings {
 export function secretValues(settings: Settings): string[] {
   return settingNames
     .filter((name) => settingMeta(name).secret)
-    .flatMap((name) => (name === 'REDIS_URL' ? urlSecrets(settings.REDIS_URL) : [String(settings[name] ?? '')]))
+    .flatMap((name) => (name === 'REDIS_URL' ? urlSecrets(settings.REDIS_URL) : [textOf(settings[name])]))
     .filter((value) => value.length > 0)
+}
+
+/** Every secret is text. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 function urlSecrets(url: string | undefined): string[] {
