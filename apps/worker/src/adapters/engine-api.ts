@@ -182,7 +182,8 @@ async function unless(statuses: number[], answer: Promise<unknown>): Promise<voi
 function toNoAnswer(error: unknown): never {
   if (!(error instanceof EngineError)) throw error
   const isSlow = error.status === 429 || /toomanyrequests/i.test(error.message)
-  const isMissing = [401, 403, 404].includes(error.status) || /unauthorized|denied|manifest unknown/i.test(error.message)
+  const isMissing =
+    [401, 403, 404].includes(error.status) || /unauthorized|denied|manifest unknown|no basic auth credentials/i.test(error.message)
   throw new NoAnswer(error.message.replace(/^The Docker Engine answered \d+: /, ''), isSlow ? 429 : isMissing ? 404 : error.status)
 }
 
