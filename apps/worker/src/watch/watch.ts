@@ -60,6 +60,7 @@ export function createWatch(tools: WatchTools): Watch {
     const began = clock.now()
     const say = (phase: 'start' | 'end', problem: string | null) =>
       tell(redis, { kind: 'round', at: clock.timestamp(), host, phase, problem })
+    logger.info({ event: 'watch_round_started', schedule }, 'looking for new images')
     await say('start', null)
     let problem: string | null = null
     try {
@@ -73,7 +74,7 @@ export function createWatch(tools: WatchTools): Watch {
       )
       if (unknown.length > 0) problem = `nothing is known of the images of ${unknown.join(', ')}`
       const counts = { stacks: looks.length, images, unknown: unknown.length, duration_ms: Math.round(clock.now() - began) }
-      logger.info({ event: 'watch_round', schedule, ...counts }, 'looked for new images')
+      logger.info({ event: 'watch_round', schedule, ...counts }, 'that is what there is of new images')
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error)
       throw error
