@@ -1,6 +1,7 @@
 import { afterAll, expect, it } from 'vitest'
 import { holdRegistry } from '../../../lab/held-registry.ts'
 import { publishImage } from '../../../lab/sample-image.ts'
+import type { Service } from '../../../lab/service.ts'
 import { startStack } from '../../../lab/start-stack.ts'
 import { until } from '../../../lab/until.ts'
 import { createWatching } from '../../../lab/watching.ts'
@@ -35,18 +36,13 @@ it('of two workers one is killed while it looks: one check, one deploy; and what
   await until('the first round', async () => (await rounds()) === 1)
   await publishImage(engine, image, 'v2')
 
+  const started = (worker: Service) => worker.logLines().filter(({ event }) => event === 'watch_round_started').length
+  const before = workers.map(started)
   held.hold()
   await watching.tick()
   await until('the question', () => held.waiting() > 0)
-  const started = (at: number) => workers[at]?.logLines().filter(({ event }) => event === 'watch_round_started').length ?? 0
-  const busy = await until('the one who asks', async () =>
-    [0, 1]
-      .filter((at) => started(at) > 0)
-      .map(String)
-      .at(-1),
-  )
-  const asks = workers.filter((_, at) => started(at) > 0).length === 1 ? Number(busy) : started(0) > 1 ? 0 : 1
-  workers[asks]?.process.kill('SIGKILL')
+  const asking = await until('the one who asks', () => workers.find((worker, at) => started(worker) > (before[at] ?? 0)))
+  asking.process.kill('SIGKILL')
   held.letGo()
   await until('the round', async () => (await rounds()) === 2)
   await untilPage(stack, 'v2')
@@ -54,7 +50,7 @@ it('of two workers one is killed while it looks: one check, one deploy; and what
   await until('its end', async () => (await jobs())[0]?.ok === true)
   expect(await jobs()).toMatchObject([{ source: 'watch', ok: true }])
 
-  await workers[1 - asks]?.stop()
+  await workers.find((worker) => worker !== asking)?.stop()
   await publishImage(engine, image, 'v3')
   await watching.tick()
   const late = await world.start('worker', watched)

@@ -96,7 +96,8 @@ function decisionOf(
 /** One whose time is over holds nothing. */
 function readHold(json: string | undefined, now: number): Circumstances['hold'] {
   if (json === undefined) return null
-  const until = Hold.parse(JSON.parse(json)).until
+  const until = Hold.safeParse(JSON.parse(json)).data?.until ?? null
+  // One that cannot be read is one.
   if (until === null) return { until: null }
   return Date.parse(until) > now ? { until: Date.parse(until) } : null
 }

@@ -16,6 +16,8 @@ import { isWatched } from './wishes.ts'
 
 /** Milliseconds between two looks at whether files have changed. */
 const LOOK = 60_000
+/** Milliseconds after the first of several changes until they are looked at. */
+const BURST = 500
 
 /** Looks for new images of this host's stacks. */
 export interface Watch {
@@ -85,15 +87,24 @@ export function createWatch(tools: WatchTools): Watch {
 
   /** Decides anew about stacks of which time alone has changed something. */
   async function wake(): Promise<void> {
-    const now = clock.timestamp()
-    const due = Object.entries(memory.read().stacks).flatMap(([stack, { next }]) => (next !== null && next <= now ? [stack] : []))
-    if (due.length > 0) await settleStacks(tools, await lookAtStacks(tools, due, false, stopping), { checked: false, deploys: true })
+    const due = dueStacks()
+    if (due.length > 0) {
+      // One that cannot be looked at is left to the next round.
+      await memory.update(({ stacks }) => due.forEach((stack) => stacks[stack] && (stacks[stack].next = null)))
+      await settleStacks(tools, await lookAtStacks(tools, due, false, stopping), { checked: false, deploys: true })
+    }
     await planWake()
   }
 
+  function dueStacks(): string[] {
+    const now = clock.timestamp()
+    return Object.entries(memory.read().stacks).flatMap(([stack, { next }]) => (next !== null && next <= now ? [stack] : []))
+  }
+
   async function planWake(): Promise<void> {
-    const moments = Object.values(memory.read().stacks).flatMap(({ next }) => (next === null ? [] : [Date.parse(next)]))
-    if (moments.length > 0) await ticks.wakeAt(Math.min(...moments), Date.parse(clock.timestamp()))
+    const now = clock.timestamp()
+    const moments = Object.values(memory.read().stacks).flatMap(({ next }) => (next !== null && next > now ? [Date.parse(next)] : []))
+    if (moments.length > 0) await ticks.wakeAt(Math.min(...moments), Date.parse(now))
   }
 
   /** Lets go of what is known of stacks that are no more. */
@@ -123,22 +134,37 @@ export function createWatch(tools: WatchTools): Watch {
       if (name !== null) schedules.set(name, look.wishes.every)
     }
     await ticks.sync(schedules)
+    // What Redis has lost, or was to be while all workers were away.
+    if (dueStacks().length > 0) await ticks.wakeAt(0, 0)
     await planWake()
   }
 
   async function lookForChanges(): Promise<void> {
-    if (redis.status !== 'ready') return
-    if (marksOf(tools, await listStacks(root.here)) !== marks) await sync()
+    if (redis.status === 'ready' && marksOf(tools, await listStacks(root.here)) !== marks) await sync()
   }
   const unlessStopping = (error: unknown) => {
     if (!stopping.aborted) logger.warn({ event: 'watch_failed', err: error }, 'what stacks want to be watched could not be read')
   }
   const timer = setInterval(() => void lookForChanges().catch(unlessStopping), LOOK)
 
-  async function refresh(stack: string): Promise<void> {
-    if (redis.status !== 'ready' || (await redis.hexists(updatesKey(host), stack)) === 0) return
-    await settleStacks(tools, await lookAtStacks(tools, [stack], false, stopping), { checked: false, deploys: false })
+  async function refresh(stacks: string[]): Promise<void> {
+    if (redis.status !== 'ready' || stacks.length === 0) return
+    const published = await redis.hmget(updatesKey(host), ...stacks)
+    const known = stacks.filter((_, at) => published[at] !== null)
+    if (known.length === 0) return
+    await settleStacks(tools, await lookAtStacks(tools, known, false, stopping), { checked: false, deploys: false })
     await planWake()
+  }
+
+  /** Changes come in bursts. */
+  const changed = new Set<string>()
+  let soon: NodeJS.Timeout | undefined
+  async function workOnChanged(): Promise<void> {
+    soon = undefined
+    const stacks = [...changed]
+    changed.clear()
+    await lookForChanges()
+    await refresh(stacks)
   }
 
   return {
@@ -151,13 +177,14 @@ export function createWatch(tools: WatchTools): Watch {
       for (const line of describeLook(look, found.get(stack) ?? [], memory.read())) log(line)
       return { how: 'proved' }
     },
-    refresh: (stack) => refresh(stack).catch(unlessStopping),
+    refresh: (stack) => refresh([stack]).catch(unlessStopping),
     changed(stack) {
-      void lookForChanges().catch(unlessStopping)
-      void refresh(stack).catch(unlessStopping)
+      changed.add(stack)
+      soon ??= setTimeout(() => void workOnChanged().catch(unlessStopping), BURST)
     },
     async stop() {
       clearInterval(timer)
+      clearTimeout(soon)
       await ticks.stop()
     },
   }
