@@ -11,6 +11,8 @@ export interface Watching {
   redis: Redis
   /** Lets the time of the next tick come. */
   tick(): Promise<void>
+  /** Lets the moment come at which time alone changes something. */
+  wake(): Promise<void>
   /** Ticks, and waits until that is over. @returns What went wrong in it. */
   round(): Promise<string | null>
   /** What is published of a stack. */
@@ -28,13 +30,15 @@ export function createWatching(url: string, host: string): Watching {
   const ticks = new Queue(`@${host}`, connection)
   const outbox = async () => (await redis.xrange(OUTBOX_KEY, '-', '+')).map(([, [, entry = '']]) => OutboxEntry.parse(JSON.parse(entry)))
   const ends = async () => (await outbox()).flatMap((entry) => (entry.kind === 'round' && entry.phase === 'end' ? [entry] : []))
-  const tick = async () => {
-    const due = await until('the next tick', async () => (await ticks.getDelayed()).find(({ name }) => name === 'tick'))
+  const promote = async (what: 'tick' | 'wake') => {
+    const due = await until(`the next ${what}`, async () => (await ticks.getDelayed()).find(({ name }) => name === what))
     await due.promote()
   }
+  const tick = () => promote('tick')
   return {
     redis,
     tick,
+    wake: () => promote('wake'),
     async round() {
       const before = (await ends()).length
       await tick()

@@ -112,6 +112,24 @@ it('with min_age the newest image that is old enough is deployed, though its nam
   expect(await watching.updates(stack.name)).toMatchObject([{ running: second, available: await registryDigest(image) }])
 })
 
+it('what only has to wait is deployed when its moment comes, without another question to a registry', async () => {
+  const image = `${registry}/settled:latest`
+  await publishImage(engine, image, 'v1')
+  const file = (port: number) =>
+    `x-deployer: { watch: update, settle: 1d }\nservices:\n  web: { image: "${image}", init: true, ports: ["127.0.0.1:${port}:8080"] }\n`
+  const stack = await startStack(world, client, 'settled', file)
+  await publishImage(engine, image, 'v2')
+  await watching.round()
+  expect(await watching.updates(stack.name)).toMatchObject([{ state: 'settling', eligible_at: expect.any(String) }])
+  // Nothing is asked any more: what has come since is not seen.
+  const second = await registryDigest(image)
+  await publishImage(engine, image, 'v3')
+  age(2)
+  await watching.wake()
+  expect(await ended(stack.name, 1)).toMatchObject({ ok: true, changes: [{ to_digest: second }] })
+  await untilPage(stack, 'v2')
+})
+
 it('a check on request does for a stack what a tick does, and for one that is not watched it tells and does no more', async () => {
   const image = `${registry}/asked-for:latest`
   await publishImage(engine, image, 'v1')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Queue, type Job } from 'bullmq'
 import { afterAll, expect, it, vi } from 'vitest'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
-import type { JobData } from '@deployer/shared/job-data'
+import { type JobData, wholeKey } from '@deployer/shared/job-data'
 import type { RunReport } from '@deployer/shared/job'
 import { createLogger } from '@deployer/shared/logger'
 import { jobKey, KEY_PREFIX, queueName } from '@deployer/shared/queue'
@@ -199,4 +199,15 @@ it('an end that Redis has lost is queued again, and forgotten only when Redis kn
   }, 60_000)
   await recovery.stop()
   expect(JSON.parse(store.read('journal.json') ?? '')).toMatchObject({ untold: untold.slice(1) })
+})
+
+it('a job that is about some services is about all once a request has joined it, at each of its starts', async () => {
+  const { jobId, begin } = await begun()
+  expect(await begin()).toMatchObject({ whole: false })
+  const joined = await begun()
+  await redis.set(wholeKey(joined.jobId), '1')
+  expect(await joined.begin()).toMatchObject({ whole: true })
+  expect(await redis.exists(wholeKey(joined.jobId))).toBe(0)
+  expect(await joined.begin()).toMatchObject({ whole: true, fence: { attempt: 2 } })
+  expect(jobId).not.toBe(joined.jobId)
 })
