@@ -23,8 +23,9 @@ const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`
  * would go with each of its restarts. Its containers reach each other, and are reached on their published ports.
  *
  * @param liveRestore Whether its containers run on while it is away.
+ * @param mirror What it asks for what is Docker Hub's.
  */
-export async function startOwnEngine({ liveRestore }: { liveRestore: boolean }): Promise<OwnEngine> {
+export async function startOwnEngine({ liveRestore, mirror }: { liveRestore: boolean; mirror?: string }): Promise<OwnEngine> {
   const name = randomBytes(3).toString('hex')
   const home = `/var/lib/deployer-lab-${name}`
   const bridge = `dlab-${name}`
@@ -39,7 +40,10 @@ export async function startOwnEngine({ liveRestore }: { liveRestore: boolean }):
   await ip('address', 'add', `${block}.255.1/24`, 'dev', bridge)
   await ip('link', 'set', bridge, 'up')
   const network = `--bridge ${bridge} --iptables=false --ip6tables=false --default-address-pool base=${addresses},size=24`
-  const options = `-H ${dockerHost} ${folders} ${network} --log-level error ${liveRestore ? '--live-restore' : ''}`.trim().split(' ')
+  const options =
+    `-H ${dockerHost} ${folders} ${network} --log-level error ${liveRestore ? '--live-restore' : ''} ${mirror ? `--registry-mirror ${mirror}` : ''}`
+      .trim()
+      .split(/ +/)
   // Other engines of this machine have the kernel drop what no rule lets pass, also within one bridge.
   const pass = (what: '-I' | '-D') => command('iptables', [what, 'FORWARD', '-s', addresses, '-d', addresses, '-j', 'ACCEPT'], { PATH })
   await pass('-I')

@@ -316,6 +316,7 @@ export class ModelEngine {
         asked(signal, (): string => {
           throw new Error('no registry answers')
         }),
+      hasHubMirror: (signal) => asked(signal, () => false),
       dataRoot: (signal) => asked(signal, () => '/var/lib/docker'),
       id: (signal) => asked(signal, () => 'model'),
       ping: (signal) => asked(signal, () => undefined),

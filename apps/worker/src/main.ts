@@ -24,6 +24,11 @@ import type { JobTools } from './queue/run-job.ts'
 import { startSweep } from './queue/sweep.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
 import { hostPath } from './stacks/find-host-root.ts'
+import { createAskRegistry } from './watch/ask-registry.ts'
+import { createMemory } from './watch/memory.ts'
+import { createReadStacks } from './watch/read-stack.ts'
+import { createWatch } from './watch/watch.ts'
+import { hostWishes } from './watch/wishes.ts'
 
 /** Milliseconds without an answer after which a worker that has to stop does not wait for the engine any more. */
 const ENGINE_GONE = 5000
@@ -79,6 +84,17 @@ export async function start(
   const captured = createCaptureStacks(tools)
   // What is half changed needs no Redis to be ended.
   const recovered = recovery.look()
+  const wishes = hostWishes(settings)
+  const watch = createWatch({
+    ...tools,
+    wishes,
+    memory: createMemory(settings.DATA_DIR, env['PATH'] ?? '', () =>
+      logger.error({ event: 'watch_memory_damaged' }, 'what was remembered of images cannot be read; it was put aside'),
+    ),
+    stacks: createReadStacks(tools, wishes),
+    newRound: () => createAskRegistry(engine),
+  })
+  tools.watch = watch
   const queues = createStackQueues(tools, createSlots(settings.WORKER_CONCURRENCY), telemetry)
   subscriber.on('message', (_channel, message) => {
     const { jobId, news } = decodeJobNews(message)
@@ -95,12 +111,18 @@ export async function start(
   }
   await claim(identity)
   if (identity.engine === null) void learnEngine(identity, () => engineId(impatient), claim, logger, clock, stopping.signal)
-  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, identity }, queues.add, captured.add, async () => {
+  const onChange = (stack: string) => {
+    captured.add(stack)
+    watch.changed(stack)
+  }
+  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, identity }, queues.add, onChange, async () => {
     await requireRedis(redis)
     await queues.restore()
     await recovery.look()
+    await watch.sync()
   })
   await taken(() => queues.addForgotten())
+  void watch.sync()
   const stopSweep = startSweep(tools)
   // An API that has not heard of a new name yet may put a job under the former one.
   const stragglers = setTimeout(() => void moveJobs(tools).catch(() => undefined), STRAGGLERS)
@@ -112,6 +134,7 @@ export async function start(
       await stopInventory()
       await captured.stop()
       await recovery.stop()
+      await watch.stop()
       stopSweep()
       clearTimeout(stragglers)
       await queues.stop()

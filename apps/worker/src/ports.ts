@@ -101,6 +101,26 @@ export class EngineAway extends Error {
   override readonly name = 'EngineAway'
 }
 
+/** A registry has not told a digest. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+  /** `null`: it was not reached, or has not answered in time. */
+  readonly status: number | null
+  /** Seconds that it wants to be left alone, where it says so. */
+  readonly retryAfter: number | null
+
+  constructor(message: string, status: number | null = null, retryAfter: number | null = null) {
+    super(message)
+    this.status = status
+    this.retryAfter = retryAfter
+  }
+
+  /** It has no such image, or shows it to nobody who is not logged in. */
+  get isMissing(): boolean {
+    return this.status === 404 || this.status === 401 || this.status === 403
+  }
+}
+
 /** The Docker Engine, as far as a deploy needs it. Every call rejects with {@link EngineAway} when the engine cannot be reached. */
 export interface Engine {
   /** The containers of every compose project, or of one, stopped ones included, one-off ones not. */
@@ -131,8 +151,10 @@ export interface Engine {
   listNames(pattern: string, signal: AbortSignal): Promise<{ name: string; id: string }[]>
   /** Takes a name away, or removes an image by its id. @returns `false` where something still needs it, or it has gone. */
   removeImage(reference: string, signal: AbortSignal): Promise<boolean>
-  /** The digest that a name has at its registry now. @param auth The value of `X-Registry-Auth`; `null` without a login. */
+  /** The digest that a name has at its registry now. @param auth The value of `X-Registry-Auth`; `null` without a login. @throws {NoAnswer} */
   registryDigest(reference: string, auth: string | null, signal: AbortSignal): Promise<string>
+  /** Whether the engine asks another registry for what is Docker Hub's. */
+  hasHubMirror(signal: AbortSignal): Promise<boolean>
   /** The folder in which the engine keeps its images, as the host calls it. */
   dataRoot(signal: AbortSignal): Promise<string>
   /** The engine's own id, which outlives its restarts and the host's name; empty where it has none. */

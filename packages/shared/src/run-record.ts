@@ -106,7 +106,7 @@ return run[2]`
  * Marks the start of a run and tells what is known of the job from earlier starts. From here on a request makes a job of its own: this
  * one may already have passed what the request is about.
  *
- * @returns `whole`: whether a request has joined a job with `only` while it waited.
+ * @returns `whole`: a request has joined the job, so it is about all of the stack, whatever its `only` says.
  */
 export async function beginRun(
   redis: Redis,

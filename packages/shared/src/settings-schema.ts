@@ -1,7 +1,10 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import { Duration } from './duration.ts'
+import { Every } from './every.ts'
 import { HostName } from './names.ts'
 import { NotifyEvent } from './outbox.ts'
+import { UpdateWindow } from './update-window.ts'
 
 /** What the documentation says beside a setting's default. */
 export interface SettingMeta {
@@ -42,18 +45,20 @@ function toBytes(size: string): number {
   return Number(count) * 1000 ** ' KMGT'.indexOf(unit.toUpperCase() || ' ')
 }
 
-/** `24h` → 86400. */
-function toSeconds(duration: string): number {
-  const units: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
-  return Number.parseInt(duration, 10) * (units[duration.at(-1) ?? ''] ?? 1)
-}
-
 /** What stands between white space, or commas that another URL follows: some URLs have commas of their own. */
 function splitUrls(list: string): string[] {
   return list.split(/\s+|,\s*(?=[A-Za-z][A-Za-z0-9+.-]*:\/\/)/).flatMap((url) => url.replace(/,$/, '') || [])
 }
 
 const httpUrl = () => z.url({ protocol: /^https?$/, error: 'http://host… or https://host…' })
+
+function isZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).format() !== ''
+  } catch {
+    return false
+  }
+}
 
 const secret = (description: string) => z.string().optional().register(meta, { description, secret: true })
 const DAY = 86_400
@@ -150,6 +155,32 @@ export const Settings = z.object({
       shownDefault: '1GB',
     }),
   ROLLBACK: flag(true).register(meta, { description: 'Bring the release before back, whole, when `up` or `verify` fails.' }),
+  WATCH: z.enum(['off', 'notify', 'update'], 'off, notify or update').default('off').register(meta, {
+    description:
+      'What becomes of new images that nobody announces, in stacks whose `x-deployer` says nothing: `notify` tells of them, `update` deploys them. See docs/watching.md.',
+  }),
+  WATCH_EVERY: Every.default({ kind: 'interval', milliseconds: 6 * 3_600_000 }).register(meta, {
+    description: 'When registries are asked: a duration of 5 minutes or more, or a cron line of five fields in `TZ`; `0`: only on request.',
+    shownDefault: '`6h`',
+  }),
+  UPDATE_WINDOW: UpdateWindow.default(null).register(meta, {
+    description:
+      'When watching may deploy, in `TZ`: `02:00-05:00`, or `Mon-Fri 02:00-05:00, Sun 01:00-07:00`; may pass midnight. Checks do not wait for it.',
+    shownDefault: '`always`',
+  }),
+  MIN_AGE: Duration.default(0).register(meta, {
+    description: 'How long an image must have been seen here before watching deploys it: `3d`.',
+  }),
+  SETTLE: Duration.default(300_000).register(meta, {
+    description:
+      'How long no image of a stack must have changed before watching deploys it, so that images which are pushed one after the other go together.',
+    shownDefault: '`5m`',
+  }),
+  TZ: z
+    .string()
+    .refine(isZone, 'a time zone such as UTC or Europe/Lisbon')
+    .default(() => Intl.DateTimeFormat().resolvedOptions().timeZone)
+    .register(meta, { description: 'The zone of cron lines and windows.', shownDefault: "the machine's" }),
   WAIT_TIMEOUT: wholeNumber(1500, 1, DAY).register(meta, {
     description: 'The longest that `?wait=true` is held open.',
     unit: 'seconds',
@@ -200,15 +231,10 @@ export const Settings = z.object({
       description: 'What they are told of; also `succeeded`, `started`, `held`.',
       shownDefault: '`failed,rolled_back,rollback_failed,recovered,updated,update_available`',
     }),
-  NOTIFY_REPEAT: z
-    .string()
-    .regex(/^(0|\d{1,6}[smhd])$/, 'a duration such as 30m, 24h or 7d, or 0')
-    .transform(toSeconds)
-    .default(DAY)
-    .register(meta, {
-      description: 'An unchanged failure is told again after this; an available update once per digest. `0`: every time.',
-      shownDefault: '`24h`',
-    }),
+  NOTIFY_REPEAT: Duration.default(DAY * 1000).register(meta, {
+    description: 'An unchanged failure is told again after this; an available update once per digest. `0`: every time.',
+    shownDefault: '`24h`',
+  }),
   PING_URL: httpUrl().optional().register(meta, {
     description:
       'A check of Healthchecks or the like that is pinged around each round of looking for new images: `/start`, plain, `/fail`.',

@@ -37,6 +37,13 @@ describe('loadSettings', () => {
     ['TRUSTED_PROXIES', '10.0.0.0/8,nonsense', /CIDR/],
     ['LOG_LEVEL', 'loud', /trace/],
     ['WORKER_NAME', 'a b', /host name/],
+    ['WATCH', 'yes', /off, notify or update/],
+    ['WATCH_EVERY', '4m', /5 minutes or more/],
+    ['WATCH_EVERY', '61 4 * * *', /cron line/],
+    ['UPDATE_WINDOW', '2-5', /02:00-05:00/],
+    ['MIN_AGE', '3 days', /3d/],
+    ['SETTLE', '5', /30m/],
+    ['TZ', 'Mars/Olympus', /time zone/],
   ])('names %s when it is "%s", and says what it wants', (name, value, wants) => {
     const message = refusal({ ...good, [name]: value })
     expect(message).toContain(name)

@@ -24,7 +24,7 @@ async function startGate(secrets: string[], writes = 0) {
   const limits = createLimits(away, writes, 0)
   const authenticate = createAuthenticate(away, {
     secrets,
-    ring: { current: () => ({ keys: [], issuers: [], files: [] }), stop: () => undefined },
+    ring: { current: () => ({ keys: [], hooks: [], issuers: [], files: [] }), stop: () => undefined },
     tokens: createTokenVerifier(),
     rules: { tolerance: 300, requireTimestamp: false },
     limits,

@@ -58,7 +58,7 @@ export function startNotify(settings: Settings, channels: Channel[], { redis, qu
   const { NOTIFY_ON, NOTIFY_REPEAT, PING_URL, PUBLIC_URL } = settings
   const outbox = connect('outbox')
   const worker = channels.length > 0 || PING_URL !== undefined ? connect('notify') : null
-  const memory = createMemory(redis, NOTIFY_REPEAT * 1000)
+  const memory = createMemory(redis, NOTIFY_REPEAT)
   const messages =
     worker === null || channels.length === 0
       ? null

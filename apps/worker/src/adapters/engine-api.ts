@@ -1,5 +1,6 @@
 import { printable } from '@deployer/shared/printable'
-import { EngineAway, type Container, type ContainerEvent, type ContainerHealth, type Engine, type Image } from '../ports.ts'
+import { EngineAway, NoAnswer, type Container, type ContainerEvent, type ContainerHealth, type Engine, type Image } from '../ports.ts'
+import { splitReference } from '../stacks/split-reference.ts'
 import { EngineError, EngineHttp } from './engine-http.ts'
 
 interface ListedContainer {
@@ -118,7 +119,12 @@ export function createEngine(dockerHost: string): Engine {
     async registryDigest(reference, auth, signal) {
       const headers = auth === null ? {} : { 'X-Registry-Auth': auth }
       const path = `/distribution/${encodeURIComponent(reference).replaceAll('%2F', '/')}/json`
-      return (await http.json<{ Descriptor: { digest: string } }>('GET', path, signal, undefined, headers)).Descriptor.digest
+      return (await http.json<{ Descriptor: { digest: string } }>('GET', path, signal, undefined, headers).catch(toNoAnswer)).Descriptor
+        .digest
+    },
+    async hasHubMirror(signal) {
+      const { RegistryConfig } = await http.json<{ RegistryConfig?: { Mirrors?: string[] | null } }>('GET', '/info', signal)
+      return (RegistryConfig?.Mirrors ?? []).length > 0
     },
     async dataRoot(signal) {
       return (await http.json<{ DockerRootDir: string }>('GET', '/info', signal)).DockerRootDir
@@ -173,6 +179,15 @@ async function unless(statuses: number[], answer: Promise<unknown>): Promise<voi
   } catch (error) {
     if (!(error instanceof EngineError && statuses.includes(error.status))) throw error
   }
+}
+
+/** What a registry has said to the engine. */
+function toNoAnswer(error: unknown): never {
+  if (!(error instanceof EngineError)) throw error
+  const isSlow = error.status === 429 || /toomanyrequests/i.test(error.message)
+  const isMissing =
+    [401, 403, 404].includes(error.status) || /unauthorized|denied|manifest unknown|no basic auth credentials/i.test(error.message)
+  throw new NoAnswer(error.message.replace(/^The Docker Engine answered \d+: /, ''), isSlow ? 429 : isMissing ? 404 : error.status)
 }
 
 /** `false` for what something else has or needs, or that has gone. */
@@ -232,13 +247,6 @@ function toEvent(line: string): ContainerEvent {
   const { Action, Actor } = JSON.parse(line) as { Action: string; Actor: { ID: string; Attributes: Record<string, string> } }
   const code = Actor.Attributes['exitCode']
   return { id: Actor.ID, action: Action, exitCode: code === undefined ? null : Number(code) }
-}
-
-/** `registry:5000/app:1` → `registry:5000/app` and `1`: a colon before the last slash belongs to the registry. */
-export function splitReference(reference: string): { repository: string; tag: string } {
-  const colon = reference.lastIndexOf(':')
-  if (colon <= reference.lastIndexOf('/')) return { repository: reference, tag: 'latest' }
-  return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) }
 }
 
 /**

@@ -112,11 +112,15 @@ async function makeRun(
   const able = wrong.filter((service) => service in release.services && !release.services[service]?.stopped)
   if (heading === 'before' && able.length === 0) return { how: 'exited', code: 0 }
   let end: StepEnd = { how: 'exited', code: 0 }
-  for (const group of groupByNames(release, heading === 'target' ? Object.keys(release.services) : able)) {
+  const groups = groupByNames(release, heading === 'target' ? Object.keys(release.services) : able)
+  for (const group of groups) {
     const named = Object.entries(release.services).filter(([service]) => group.includes(service) || !isElsewhere(release, service))
     await nameImages(engine, Object.fromEntries(named), pullWithCompose(tools), context)
     const { args, ...input } = files && tools.fingerprint(release) === release.fingerprint ? fromFiles(release) : fromKept(release)
-    const services = heading === 'target' ? [] : [...scales(release, group), ...group]
+    const [first = ''] = group
+    // What another service needs may run another image under the same name, and stays on it.
+    const alone = heading === 'target' && isElsewhere(release, first) ? ['--no-deps'] : []
+    const services = heading === 'target' && groups.length === 1 ? [] : [...alone, ...scales(release, group), ...group]
     const up = (stop: AbortSignal) =>
       compose.run(paths, [...args, 'up', '-d', '--pull', 'never', '--no-build', ...services], {
         ...input,

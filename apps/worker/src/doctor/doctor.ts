@@ -7,6 +7,7 @@ import { checkCompose, checkEngine, checkPrograms } from './check-host.ts'
 import { checkEmbeddedRedis, checkRedis } from './check-redis.ts'
 import { checkPasswords, checkSecret } from './check-secret.ts'
 import { checkStacks } from './check-stacks.ts'
+import { hostWishes } from '../watch/wishes.ts'
 
 /** A check, which gives its findings as it makes them. */
 export type Check = (say: (finding: Finding) => void) => Promise<void>
@@ -34,7 +35,7 @@ export async function doctor(env: NodeJS.ProcessEnv, say: (finding: Finding) => 
     if (settings.REDIS_URL === undefined) checkEmbeddedRedis(settings.DATA_DIR, env, tell)
     else await checkRedis(settings.REDIS_URL, logger, tell)
     const host = await connect(settings, env, tell)
-    if (host) await checkStacks(host, tell)
+    if (host) await checkStacks(host, hostWishes(settings), tell)
   }
   return findings
 }

@@ -57,6 +57,8 @@ export const JournalFile = z.object({
   kept: z.array(KeptRelease),
   /** Ids of images that deploys have brought here. */
   pulled: z.array(z.string()),
+  /** Digests by service that watching leaves alone: their deploy was rolled back. */
+  rejected: z.record(z.string(), z.string()).default({}),
 })
 export type JournalFile = z.infer<typeof JournalFile>
 
@@ -85,6 +87,16 @@ export function peekJournal(store: JournalStore): JournalFile | null {
   }
 }
 
+/** What a stack was made to run last, for whoever does not have its lock; `null` where that is not known. */
+export function peekCurrent(store: JournalStore): Release | null {
+  const current = peekJournal(store)?.current ?? null
+  try {
+    return current === null ? null : Release.parse(JSON.parse(store.read(`${current}.json`) ?? ''))
+  } catch {
+    return null
+  }
+}
+
 /** A stack's memory on its host; only to be used under the stack's lock. */
 export class Journal {
   readonly #store: JournalStore
@@ -108,6 +120,7 @@ export class Journal {
       untold: [],
       kept: [],
       pulled: [],
+      rejected: {},
     })
     this.#file = this.#parse(JOURNAL, JournalFile) ?? lost()
   }
@@ -198,8 +211,9 @@ export class Journal {
    * @param current The number of the release that runs now.
    * @param proven Whether it was seen to be well.
    * @param keep How many verified releases are kept.
+   * @param rejected See {@link JournalFile}.
    */
-  close(report: RunReport, current: number, proven: boolean, keep: number): void {
+  close(report: RunReport, current: number, proven: boolean, keep: number, rejected = this.#file.rejected): void {
     const { open } = this.#file
     if (!open) throw new Error('nothing is open in this journal')
     const kept = this.#file.kept.map((one) => (one.number === current && proven ? { ...one, verified: true } : one))
@@ -212,7 +226,7 @@ export class Journal {
     const stay = kept.filter(({ number }) => newest.includes(number) || number === current || number === wellLast)
     // Also where the job's own end was told without it: whoever watches is still to hear how it went on.
     const untold = [...this.#file.untold.filter(({ jobId }) => jobId !== open.jobId), { jobId: open.jobId, job: open.job, report }]
-    this.#write({ ...this.#file, current, unproven: !proven, proven: wellLast, open: null, untold, kept: stay })
+    this.#write({ ...this.#file, current, unproven: !proven, proven: wellLast, open: null, untold, kept: stay, rejected })
     for (const name of this.#store.names()) {
       const number = Number(/^(\d+)\.json$/.exec(name)?.[1] ?? Number.NaN)
       if (!Number.isNaN(number) && !stay.some((one) => one.number === number)) this.#store.remove(name)

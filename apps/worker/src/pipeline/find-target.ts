@@ -18,6 +18,7 @@ import { refuseFullDisk } from './refuse-disk.ts'
 import { refuseOtherImages } from './refuse-images.ts'
 import { createImageLookup } from './resolve-images.ts'
 import type { Survey } from './survey.ts'
+import { targetOfSome } from './target-of-some.ts'
 import { whatRuns, type Draft } from './what-runs.ts'
 
 /** What runs, and what is to run. */
@@ -60,6 +61,11 @@ async function findBoth(tools: Tools, journal: Journal, request: DeployRequest, 
   await refuseFullDisk(tools, request.inContainer, context.signal)
   if (request.job.action === 'plan') return planTarget(tools, kept, surveyed, draft)
   const formerIds = await idsBehind(tools, draft, context.signal)
+  if (request.job.only) {
+    const some = await targetOfSome(tools, request.job.only, surveyed, draft, candidates(kept, draft))
+    if ('target' in some) keepPulled(journal, some.target, formerIds)
+    return some
+  }
   const pulled = await tools.steps.run('pull', tools.limits.pullTimeout, (step) => pull(tools, resolved.definition, files, step))
   if (!isOk(pulled)) return { failed: 'pull' }
   if (wantsBuild(resolved.definition)) {
@@ -71,9 +77,14 @@ async function findBoth(tools: Tools, journal: Journal, request: DeployRequest, 
   const before = await whatRuns(own, candidates(kept, draft), image, createMadeFromFiles(tools, draft, signal))
   const target = await fixImages(draft, own, image)
   await refuseOtherImages(tools, target, request.expect, image, context)
+  keepPulled(journal, target, formerIds)
+  return { before, target }
+}
+
+/** Remembers what a pull has brought. @param formerIds The images that the names led to before. */
+function keepPulled(journal: Journal, target: Draft, formerIds: ReadonlySet<string>): void {
   const brought = Object.values(target.services).filter(({ imageId, digest }) => digest !== null && !formerIds.has(imageId))
   journal.setPulled([...new Set([...journal.file.pulled, ...brought.map(({ imageId }) => imageId)])])
-  return { before, target }
 }
 
 /** `x-deployer: { build: true }` in the stack's file. */

@@ -6,6 +6,7 @@ import type { Entry, Journal } from '../journal/journal.ts'
 import type { Container } from '../ports.ts'
 import { listChanges } from '../release/changes.ts'
 import { compare, isRunning } from '../release/compare.ts'
+import { rejectedAfter } from '../release/rejected.ts'
 import { isSameDefinition, type Release } from '../release/release.ts'
 import { rollback } from '../steps/rollback.ts'
 import { describeEnd, isOk } from '../steps/step.ts'
@@ -186,7 +187,10 @@ async function look({ engine, clock, limits }: Tools, { project }: Release): Pro
 
 function close(tools: Tools, reporter: RunReporter, journal: Journal, current: number, proven: boolean, outcome: Outcome): RunReport {
   const report = reporter.end(outcome)
-  journal.close(report, current, proven, tools.limits.keepReleases)
+  const { open, rejected } = journal.file
+  const releases = open && { target: journal.release(open.target), before: journal.release(open.before) }
+  const left = open && releases ? rejectedAfter(rejected, open.job, report, releases.target, releases.before) : rejected
+  journal.close(report, current, proven, tools.limits.keepReleases, left)
   return report
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Queue, type Job } from 'bullmq'
 import { afterAll, expect, it, vi } from 'vitest'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
-import type { JobData } from '@deployer/shared/job-data'
+import { type JobData, wholeKey } from '@deployer/shared/job-data'
 import type { RunReport } from '@deployer/shared/job'
 import { createLogger } from '@deployer/shared/logger'
 import { OUTBOX_KEY, OutboxEntry } from '@deployer/shared/outbox'
@@ -290,4 +290,15 @@ it('the outbox gets the start of a job once, and its end in the step that ends i
       job: { job_id: jobId, state: 'failed', ok: false, steps: [{ tail: '' }, { tail: 'said' }] },
     },
   ])
+})
+
+it('a job that is about some services is about all once a request has joined it, at each of its starts', async () => {
+  const { jobId, begin } = await begun()
+  expect(await begin()).toMatchObject({ whole: false })
+  const joined = await begun()
+  await redis.set(wholeKey(joined.jobId), '1')
+  expect(await joined.begin()).toMatchObject({ whole: true })
+  expect(await redis.exists(wholeKey(joined.jobId))).toBe(0)
+  expect(await joined.begin()).toMatchObject({ whole: true, fence: { attempt: 2 } })
+  expect(jobId).not.toBe(joined.jobId)
 })

@@ -6,6 +6,7 @@ import { beginRun, enterApplying, type RunFence } from '@deployer/shared/run-rec
 import type { Trace } from '@deployer/shared/telemetry'
 import { peekJournal, type Journal } from '../journal/journal.ts'
 import { protectImages, releaseImages } from '../journal/former-names.ts'
+import { checkOnly } from '../pipeline/check-only.ts'
 import { deploy, HandedOver, type Self } from '../pipeline/deploy.ts'
 import { finish } from '../pipeline/finish.ts'
 import { canceled, failedAt, outcomeOf, type Outcome } from '../pipeline/outcome.ts'
@@ -13,6 +14,8 @@ import { reportRun, type RunReporter } from '../pipeline/report-run.ts'
 import { Refusal } from '../refusal.ts'
 import { awaitHelper, startHelper, type SelfInfo } from '../self/helper.ts'
 import { openStack, type HostTools, type OpenStack } from '../stacks/open-stack.ts'
+import type { StepContext, StepEnd } from '../steps/step.ts'
+import type { Watch } from '../watch/watch.ts'
 import { findHold } from './find-hold.ts'
 import { JobAborted } from './job-aborted.ts'
 import { JobFailed } from './job-failed.ts'
@@ -45,6 +48,8 @@ export interface JobTools extends RunTools {
   host: string
   /** Seconds that a job can be read after its end. */
   retention: number
+  /** Looks for new images. */
+  watch?: Pick<Watch, 'check' | 'refresh'>
   /** Values of Deployer's own that no output may show. */
   secrets: string[]
   trace: Trace
@@ -66,11 +71,11 @@ export async function runJob(
   if (!parsed.success || parsed.data.stack !== stack || parsed.data.host !== tools.host) {
     throw new JobFailed('This job is not one that the API has made: its data does not fit its queue. Nothing was done.')
   }
-  const data = parsed.data
   const jobId = job.id ?? ''
-  const logger = tools.logger.child({ stack, job_id: jobId, caller: data.caller })
+  const logger = tools.logger.child({ stack, job_id: jobId, caller: parsed.data.caller })
   const { redis, clock, retention } = tools
-  const { fence, phase, report, expect } = await beginRun(redis, jobId, data, job.attemptsMade)
+  const { fence, phase, report, expect, whole } = await beginRun(redis, jobId, parsed.data, job.attemptsMade)
+  const data = whole ? withoutOnly(parsed.data) : parsed.data
   const stream = createJobStreamWriter(redis, jobId, retention, (error) =>
     logger.warn({ event: 'stream_failed', err: error }, 'the live log could not be written'),
   )
@@ -96,6 +101,7 @@ export async function runJob(
     // For the dashboard, which shows a failed job's progress beside its reason.
     if (state !== 'succeeded') await job.updateProgress({ ...ended })
     if (journal) await tidy(tools, jobId, stack, journal, state)
+    if (data.action !== 'plan' && data.action !== 'check') await tools.watch?.refresh(stack)
   }
   logger.info({ event: 'job_started', attempt: fence.attempt }, 'job started')
   const ended = await workOn(
@@ -109,6 +115,7 @@ export async function runJob(
       findHold: () => orGiveUp(tools, findHold(redis, data)),
       enterApplying: () => passNoReturn(tools, fence, saver),
       settle,
+      check: (look) => tools.watch?.check(stack, look) ?? Promise.resolve({ how: 'proved' }),
     },
     tools,
   )
@@ -139,6 +146,8 @@ export interface Run {
   enterApplying: () => Promise<void>
   /** Makes the job's end known, while the stack is still locked. @param journal `null` where the stack could not be opened. */
   settle: (ended: RunReport, journal: Journal | null) => Promise<void>
+  /** The one step of a check. */
+  check?: (context: StepContext) => Promise<StepEnd>
 }
 
 /** Takes the job to its end under the stack's lock; what goes wrong in it becomes an outcome. */
@@ -210,6 +219,7 @@ async function workOnOpen(run: Run, tools: RunTools, { journal, tools: toolsFor 
   const known = told()
   if (known) return known
   if (run.unfit) return first.end(run.unfit)
+  if (data.action === 'check') return checkOnly(first, tools.limits, run.check)
   try {
     const held = await run.findHold()
     const changes = data.action === 'deploy' || data.action === 'rollback'
@@ -236,6 +246,11 @@ async function workOnOpen(run: Run, tools: RunTools, { journal, tools: toolsFor 
     if (!(error instanceof Refusal) || data.action !== 'plan') return first.end(endBy(error, tools))
     return first.end({ state: 'succeeded', code: null, message: null, refusal: { code: error.code, message: error.message } })
   }
+}
+
+function withoutOnly(data: JobData): JobData {
+  const { only: _, ...rest } = data
+  return rest
 }
 
 function unfinished(cause: unknown): never {

@@ -92,7 +92,7 @@ export function lastChange(paths: StackPaths, files: ProjectFiles): number | nul
 }
 
 /** The files that compose reads, as this process sees them, there or not. */
-function readFrom(paths: StackPaths, { projectDir, files, envFiles }: ProjectFiles): string[] {
+export function readFrom(paths: StackPaths, { projectDir, files, envFiles }: ProjectFiles): string[] {
   const natural = [...COMPOSE_FILES, ...OVERRIDES].map((name) => join(paths.dir, name))
   const known = [
     ...(files.length > 0 ? files.map((file) => here(file, paths)) : [...natural, ...foundFiles(paths).map((file) => here(file, paths))]),

@@ -1,4 +1,4 @@
-import { fromFiles } from '../converge/compose-args.ts'
+import { fromFiles, type ComposeInput } from '../converge/compose-args.ts'
 import type { Tools } from '../converge/tools.ts'
 import { imageName, type ComposeModel } from '../release/release.ts'
 import type { ProjectFiles } from '../stacks/project-files.ts'
@@ -20,12 +20,13 @@ export async function pull(tools: Tools, definition: ComposeModel, files: Projec
     if (build && image === undefined) context.log(`${service} is built here, so there is nothing to pull`)
   }
   const buildable = services.filter(([, { build, image }]) => build && image !== undefined).map(([service]) => service)
-  const end = await runPull(tools, definition, files, ['--ignore-buildable'], context)
+  const input = fromFiles({ project: definition.name, ...files })
+  const end = await pullPatiently(tools, input, ['--ignore-buildable'], context)
   if (end.how !== 'exited' || end.code !== 0) return end
   for (const service of buildable) {
     let isThere = true
     const watching = { ...context, log: (line: string) => ((isThere &&= !NOT_THERE.test(line)), context.log(line)) }
-    const one = await runPull(tools, definition, files, [service], watching)
+    const one = await pullPatiently(tools, input, [service], watching)
     if (one.how === 'exited' && one.code === 0) continue
     const reference = imageName(definition.name, service, definition.services[service] ?? {})
     if (one.how === 'exited' && !isThere && (await tools.engine.image(reference, context.signal))) {
@@ -40,17 +41,17 @@ export async function pull(tools: Tools, definition: ComposeModel, files: Projec
 /** What compose says when the engine has gone. */
 const ENGINE_AWAY = /Cannot connect to the Docker daemon|error during connect|unexpected EOF|^EOF$/
 
-async function runPull(
-  tools: Tools,
-  definition: ComposeModel,
-  files: ProjectFiles,
-  args: string[],
+/** `docker compose pull`, again where it was killed or the engine went away. */
+export async function pullPatiently(
+  { compose, paths, lockFd, engine }: Tools,
+  { args, ...input }: ComposeInput,
+  what: string[],
   context: StepContext,
 ): Promise<StepEnd> {
-  const { compose, paths, lockFd, engine } = tools
   for (let tries = 1; ; tries++) {
     let away = false
-    const { exitCode } = await compose.run(paths, [...fromFiles({ project: definition.name, ...files }).args, 'pull', ...args], {
+    const { exitCode } = await compose.run(paths, [...args, 'pull', ...what], {
+      ...input,
       signal: context.signal,
       onLine(line) {
         away ||= ENGINE_AWAY.test(line)

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import type { Release } from './release.ts'
+import { rejectedAfter } from './rejected.ts'
+
+const release = (digests: Record<string, string | null>) =>
+  ({ services: Object.fromEntries(Object.entries(digests).map(([service, digest]) => [service, { digest }])) }) as unknown as Release
+const before = release({ web: 'a', db: 'x', built: null })
+const target = release({ web: 'b', db: 'x', built: null, cache: 'n' })
+const watched = { action: 'deploy', source: 'watch' } as const
+const signed = { action: 'deploy', source: 'request' } as const
+const back = { action: 'rollback', source: 'request' } as const
+const well = { state: 'succeeded', rolled_back: false, code: null } as const
+const rolledBack = { state: 'failed', rolled_back: true, code: 'step_failed' } as const
+
+it.each([
+  ['a watched deploy that was rolled back', watched, rolledBack, { old: 'o' }, { old: 'o', web: 'b', cache: 'n' }],
+  ['a signed one too', signed, rolledBack, {}, { web: 'b', cache: 'n' }],
+  [
+    'one whose way back failed',
+    watched,
+    { ...rolledBack, rolled_back: false, code: 'rollback_failed' } as const,
+    {},
+    { web: 'b', cache: 'n' },
+  ],
+  ['one that changed nothing', watched, { ...rolledBack, rolled_back: false }, { web: 'o' }, { web: 'o' }],
+  ['a signed one that is well forgives all', signed, well, { web: 'o', db: 'p' }, {}],
+  ['a watched one that is well forgives nothing', watched, well, { db: 'p' }, { db: 'p' }],
+  ['a rollback on request leaves what it goes back from', back, well, { db: 'p' }, { db: 'p', web: 'a' }],
+] as const)('%s', (_, job, report, rejected, after) => {
+  expect(rejectedAfter({ ...rejected }, job, report, target, before)).toEqual(after)
+})
+
+it('a release that is kept no more has nothing to reject', () => {
+  expect(rejectedAfter({ web: 'o' }, watched, rolledBack, null, before)).toEqual({ web: 'o' })
+})

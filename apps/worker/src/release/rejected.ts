@@ -1,0 +1,30 @@
+import type { RunReport } from '@deployer/shared/job'
+import type { JobData } from '@deployer/shared/job-data'
+import type { Release } from './release.ts'
+
+/** Digests by service that are not deployed unless somebody asks. */
+export type Rejected = Record<string, string>
+
+/**
+ * What a job makes of them: images that had to go again are added, also those that somebody has gone back from; and who deploys a stack
+ * successfully wants what its names give.
+ */
+export function rejectedAfter(
+  rejected: Rejected,
+  job: Pick<JobData, 'action' | 'source'>,
+  report: Pick<RunReport, 'state' | 'rolled_back' | 'code'>,
+  target: Release | null,
+  before: Release | null,
+): Rejected {
+  if (report.state === 'succeeded' && job.action === 'rollback') return { ...rejected, ...onlyIn(before, target) }
+  if (report.state === 'succeeded') return job.source === 'watch' ? rejected : {}
+  return report.rolled_back || report.code === 'rollback_failed' ? { ...rejected, ...onlyIn(target, before) } : rejected
+}
+
+/** The digests that one release has and another one has not. */
+function onlyIn(one: Release | null, other: Release | null): Rejected {
+  const found = Object.entries(one?.services ?? {}).flatMap(([service, { digest }]) =>
+    digest === null || digest === other?.services[service]?.digest ? [] : [[service, digest] as const],
+  )
+  return Object.fromEntries(found)
+}

@@ -1,0 +1,6 @@
+/** `registry:5000/app:1` → `registry:5000/app` and `1`: a colon before the last slash belongs to the registry. */
+export function splitReference(reference: string): { repository: string; tag: string } {
+  const colon = reference.lastIndexOf(':')
+  if (colon <= reference.lastIndexOf('/')) return { repository: reference, tag: 'latest' }
+  return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) }
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod'
+
+/** A digest of an image's name. */
+export const Seen = z.object({
+  digest: z.string(),
+  /** When it was seen here first: RFC 3339, by this host's clock. */
+  at: z.iso.datetime(),
+  /** Whether the registry gave it for the name; otherwise it was only found running. */
+  offered: z.boolean(),
+})
+export type Seen = z.infer<typeof Seen>
+
+/** How many digests of a name are remembered. */
+const MOST = 40
+
+/** Remembers which digests run under a name, and which one its registry gives for it now. The newest comes last. */
+export function remember(seen: Seen[], offered: string | null, running: string[], at: string): Seen[] {
+  const current = seen.findLastIndex((one) => one.offered)
+  const hasMoved = offered !== null && seen[current]?.digest !== offered
+  const found = running.filter((digest) => !seen.some((one) => one.digest === digest))
+  // What was found running is no older than what the name had before, and no newer than what it has now.
+  const place = hasMoved || current === -1 ? seen.length : current
+  const list = seen.toSpliced(place, 0, ...found.map((digest) => ({ digest, at, offered: false })))
+  if (!hasMoved) return list.slice(-MOST)
+  return [...list.filter(({ digest }) => digest !== offered), { digest: offered, at, offered: true }].slice(-MOST)
+}
+
+/** What a registry has offered since what runs was seen, the newest last; nothing where the name leads to what runs. */
+export function newerThan(seen: Seen[], running: string[]): Seen[] {
+  const current = seen.findLast((one) => one.offered)
+  if (!current || running.includes(current.digest)) return []
+  const last = seen.findLastIndex(({ digest }) => running.includes(digest))
+  return seen.slice(last + 1).filter((one) => one.offered)
+}

@@ -1,0 +1,109 @@
+import type { Redis } from 'ioredis'
+import type { Logger } from '@deployer/shared/logger'
+import { Hold, holdsKey, skipsKey, updatesKey, type StackUpdates, type Update, type UpdateState } from '@deployer/shared/updates'
+import { peekJournal, type JournalStore } from '../journal/journal.ts'
+import type { Clock } from '../ports.ts'
+import { decide, type Circumstances, type Decision, type WatchedService } from './decide.ts'
+import type { StackLook } from './look-at-stacks.ts'
+import type { KnownStack, WatchFile, WatchMemory } from './memory.ts'
+import { requestDeploy } from './request-deploy.ts'
+import { tell } from './tell.ts'
+import { isWatched, type HostWishes } from './wishes.ts'
+
+/** What deciding about stacks works with. */
+export interface SettleTools {
+  redis: Redis
+  logger: Logger
+  clock: Clock
+  host: string
+  memory: WatchMemory
+  wishes: HostWishes
+  journalStore: (stack: string) => JournalStore
+  /** Seconds that a job can be read after its end. */
+  retention: number
+}
+
+/** Those that are news by themselves: what is deployed at once is told by its job. */
+const NEWS: readonly UpdateState[] = ['notify', 'cooling', 'window', 'held']
+
+/**
+ * Decides about stacks by what is remembered, makes that known, and asks for deploys.
+ *
+ * @param how `checked`: their registries have just been asked; `deploys`: what may be deployed is.
+ * @returns Their updates, by stack.
+ */
+export async function settleStacks(
+  tools: SettleTools,
+  looks: StackLook[],
+  how: { checked: boolean; deploys: boolean },
+): Promise<Map<string, Update[]>> {
+  const { redis, host, clock, memory, logger } = tools
+  const [holds, skips] = await Promise.all([redis.hgetall(holdsKey(host)), redis.hgetall(skipsKey(host))])
+  return memory.update(async (file) => {
+    const found = new Map<string, Update[]>()
+    const news: (Update & { stack: string })[] = []
+    const now = clock.timestamp()
+    for (const look of looks) {
+      const { stack, wishes } = look
+      const former = file.stacks[stack]
+      if (look.sightings.length === 0 && !isWatched(wishes)) {
+        delete file.stacks[stack]
+        if (former) await redis.hdel(updatesKey(host), stack)
+        continue
+      }
+      const known: KnownStack = { told: {}, ...former, checked_at: how.checked || !former ? now : former.checked_at, next: null }
+      const decision = decisionOf(tools, file, look, holds[stack], skips, now)
+      const updates = wishes.problem === null ? decision.updates : unreadable(look)
+      const fresh = updates.filter(({ service, available, state }) => NEWS.includes(state) && known.told[service] !== available)
+      const wanted = fresh.filter(({ service }) => look.sightings.some((one) => one.service === service && !one.unwanted))
+      for (const one of wanted) {
+        news.push({ stack, ...one })
+        known.told[one.service] = one.available ?? ''
+      }
+      file.stacks[stack] = { ...known, next: decision.next === null ? null : new Date(decision.next).toISOString() }
+      const published: StackUpdates = { checked_at: known.checked_at, updates }
+      await redis.hset(updatesKey(host), stack, JSON.stringify(published))
+      found.set(stack, updates)
+      if (!how.deploys || Object.keys(decision.deploy).length === 0) continue
+      const jobId = await requestDeploy(redis, host, stack, decision.deploy, tools.retention)
+      if (jobId !== null)
+        logger.info({ event: 'watch_deploy', stack, job_id: jobId, services: Object.keys(decision.deploy) }, 'new images are deployed')
+    }
+    if (news.length > 0) await tell(redis, { kind: 'updates', at: now, host, updates: news })
+    return found
+  })
+}
+
+function decisionOf(
+  { wishes: { zone }, journalStore }: SettleTools,
+  file: WatchFile,
+  { stack, wishes, sightings }: StackLook,
+  heldAs: string | undefined,
+  skips: Record<string, string>,
+  timestamp: string,
+): Decision {
+  const now = Date.parse(timestamp)
+  const rejected = peekJournal(journalStore(stack))?.rejected ?? {}
+  const services = sightings.map(({ service, image, mode, running }): WatchedService => {
+    const { seen, source } = file.names[image] ?? { seen: [], source: 'answered' as const }
+    const skipped = skips[`${stack}/${service}`] ?? null
+    return { service, image, mode, running, seen, source, skipped, quarantined: rejected[service] ?? null }
+  })
+  const { window, minAge, settle } = wishes
+  return decide(services, { now, zone, window, minAge, settle, hold: readHold(heldAs, now) })
+}
+
+/** One whose time is over holds nothing. */
+function readHold(json: string | undefined, now: number): Circumstances['hold'] {
+  if (json === undefined) return null
+  const until = Hold.safeParse(JSON.parse(json)).data?.until ?? null
+  // One that cannot be read is one.
+  if (until === null) return { until: null }
+  return Date.parse(until) > now ? { until: Date.parse(until) } : null
+}
+
+/** Nothing is known of a stack whose wishes cannot be read. */
+function unreadable({ services }: StackLook): Update[] {
+  const nothing = { running: null, available: null, first_seen: null, eligible_at: null, state: 'unknown' as const }
+  return Object.entries(services).map(([service, { image }]) => ({ service, image, ...nothing }))
+}

@@ -1,0 +1,203 @@
+import type { Every } from '@deployer/shared/every'
+import { updatesKey } from '@deployer/shared/updates'
+import type { Engine } from '../ports.ts'
+import { listStacks } from '../stacks/list-stacks.ts'
+import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
+import type { StepContext, StepEnd } from '../steps/step.ts'
+import { askForLooks } from './ask-for-looks.ts'
+import type { AskRegistry } from './ask-registries.ts'
+import { describeLook } from './describe-look.ts'
+import { lookAtStacks, type StackLook } from './look-at-stacks.ts'
+import type { ReadStacks } from './read-stack.ts'
+import { settleStacks, type SettleTools } from './settle-stacks.ts'
+import { tell } from './tell.ts'
+import { createTicks, scheduleName } from './ticks.ts'
+import { isWatched } from './wishes.ts'
+
+/** Milliseconds between two looks at whether files have changed. */
+const LOOK = 60_000
+/** Milliseconds after the first of several changes until they are looked at. */
+const BURST = 500
+
+/** Looks for new images of this host's stacks. */
+export interface Watch {
+  /** Tells Redis when to look, now and whenever it has lost that. */
+  sync(): Promise<void>
+  /** Looks at one stack now: what a job with the action `check` does. */
+  check(stack: string, context: StepContext): Promise<StepEnd>
+  /** Makes known what is so after a deploy, without a question to any registry. */
+  refresh(stack: string): Promise<void>
+  /** A stack has come, or other containers of it run. */
+  changed(stack: string): void
+  stop(): Promise<void>
+}
+
+/** What watching works with. */
+export interface WatchTools extends SettleTools {
+  engine: Engine
+  root: StacksRoot
+  stacks: ReadStacks
+  /** How registries are asked in one round. */
+  newRound: () => AskRegistry
+  stopping: AbortSignal
+}
+
+export function createWatch(tools: WatchTools): Watch {
+  const { redis, logger, clock, host, root, memory, wishes, stopping } = tools
+  const { zone } = wishes
+  const ticks = createTicks({ redis, host, zone, logger, stopping }, { round, wake })
+  let marks = ''
+
+  /** Asks registries about what was looked at, and decides. */
+  async function ask(looks: StackLook[], signal: AbortSignal) {
+    const local = await askForLooks({ memory, clock, ask: tools.newRound() }, looks, signal)
+    for (const image of local) logger.info({ event: 'image_local', image }, 'this image has no registry, so it is not watched')
+    const found = await settleStacks(tools, looks, { checked: true, deploys: true })
+    await planWake()
+    return found
+  }
+
+  /** Every stack that a schedule is about. */
+  async function round(schedule: string): Promise<void> {
+    const began = clock.now()
+    const say = (phase: 'start' | 'end', problem: string | null) =>
+      tell(redis, { kind: 'round', at: clock.timestamp(), host, phase, problem })
+    logger.info({ event: 'watch_round_started', schedule }, 'looking for new images')
+    await say('start', null)
+    let problem: string | null = null
+    try {
+      const names = await listStacks(root.here)
+      await forgetOthers(names)
+      const looks = (await lookAtStacks(tools, names, false, stopping)).filter((look) => scheduleOf(look) === schedule)
+      const found = [...(await ask(looks, stopping))]
+      const images = new Set(looks.flatMap(({ sightings }) => sightings.map(({ image }) => image))).size
+      const unknown = found.flatMap(([stack, updates]) =>
+        updates.flatMap((one) => (one.state === 'unknown' ? [`${stack}/${one.service}`] : [])),
+      )
+      if (unknown.length > 0) problem = `nothing is known of the images of ${unknown.join(', ')}`
+      const counts = { stacks: looks.length, images, unknown: unknown.length, duration_ms: Math.round(clock.now() - began) }
+      logger.info({ event: 'watch_round', schedule, ...counts }, 'that is what there is of new images')
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error)
+      throw error
+    } finally {
+      if (!stopping.aborted) await say('end', problem)
+    }
+  }
+
+  /** Decides anew about stacks of which time alone has changed something. */
+  async function wake(): Promise<void> {
+    const due = dueStacks()
+    if (due.length > 0) {
+      // One that cannot be looked at is left to the next round.
+      await memory.update(({ stacks }) => due.forEach((stack) => stacks[stack] && (stacks[stack].next = null)))
+      await settleStacks(tools, await lookAtStacks(tools, due, false, stopping), { checked: false, deploys: true })
+    }
+    await planWake()
+  }
+
+  function dueStacks(): string[] {
+    const now = clock.timestamp()
+    return Object.entries(memory.read().stacks).flatMap(([stack, { next }]) => (next !== null && next <= now ? [stack] : []))
+  }
+
+  async function planWake(): Promise<void> {
+    const now = clock.timestamp()
+    const moments = Object.values(memory.read().stacks).flatMap(({ next }) => (next !== null && next > now ? [Date.parse(next)] : []))
+    if (moments.length > 0) await ticks.wakeAt(Math.min(...moments), Date.parse(now))
+  }
+
+  /** Lets go of what is known of stacks that are no more. */
+  async function forgetOthers(names: string[]): Promise<void> {
+    const gone = (await redis.hkeys(updatesKey(host))).filter((stack) => !names.includes(stack))
+    if (gone.length > 0) await redis.hdel(updatesKey(host), ...gone)
+    const isGone = (stack: string) => !names.includes(stack)
+    if (Object.keys(memory.read().stacks).some(isGone)) {
+      await memory.update(({ stacks }) =>
+        Object.keys(stacks)
+          .filter(isGone)
+          .forEach((stack) => delete stacks[stack]),
+      )
+    }
+  }
+
+  function scheduleOf(look: Pick<StackLook, 'wishes'>): string | null {
+    return isWatched(look.wishes) ? scheduleName(look.wishes.every, zone) : null
+  }
+
+  async function sync(): Promise<void> {
+    const names = await listStacks(root.here)
+    marks = marksOf(tools, names)
+    const schedules = new Map<string, Every>()
+    for (const look of await lookAtStacks(tools, names, false, stopping)) {
+      const name = scheduleOf(look)
+      if (name !== null) schedules.set(name, look.wishes.every)
+    }
+    await ticks.sync(schedules)
+    // What Redis has lost, or was to be while all workers were away.
+    if (dueStacks().length > 0) await ticks.wakeAt(0, 0)
+    await planWake()
+  }
+
+  async function lookForChanges(): Promise<void> {
+    if (redis.status === 'ready' && marksOf(tools, await listStacks(root.here)) !== marks) await sync()
+  }
+  const unlessStopping = (error: unknown) => {
+    if (!stopping.aborted) logger.warn({ event: 'watch_failed', err: error }, 'what stacks want to be watched could not be read')
+  }
+  const timer = setInterval(() => void lookForChanges().catch(unlessStopping), LOOK)
+
+  async function refresh(stacks: string[]): Promise<void> {
+    if (redis.status !== 'ready' || stacks.length === 0) return
+    const published = await redis.hmget(updatesKey(host), ...stacks)
+    const known = stacks.filter((_, at) => published[at] !== null)
+    if (known.length === 0) return
+    await settleStacks(tools, await lookAtStacks(tools, known, false, stopping), { checked: false, deploys: false })
+    await planWake()
+  }
+
+  /** Changes come in bursts. */
+  const changed = new Set<string>()
+  let soon: NodeJS.Timeout | undefined
+  async function workOnChanged(): Promise<void> {
+    soon = undefined
+    const stacks = [...changed]
+    changed.clear()
+    await lookForChanges()
+    await refresh(stacks)
+  }
+
+  return {
+    sync: () => sync().catch(unlessStopping),
+    async check(stack, { log, signal }) {
+      const looks = await lookAtStacks(tools, [stack], true, signal, (message) => log(message))
+      const [look] = looks
+      if (!look) return { how: 'disproved', says: 'the stack could not be read' }
+      const found = await ask(looks, signal)
+      for (const line of describeLook(look, found.get(stack) ?? [], memory.read())) log(line)
+      return { how: 'proved' }
+    },
+    refresh: (stack) => refresh([stack]).catch(unlessStopping),
+    changed(stack) {
+      changed.add(stack)
+      soon ??= setTimeout(() => void workOnChanged().catch(unlessStopping), BURST)
+    },
+    async stop() {
+      clearInterval(timer)
+      clearTimeout(soon)
+      await ticks.stop()
+    },
+  }
+}
+
+/** Changes when a stack comes or goes, or its files change. */
+function marksOf({ root, stacks }: Pick<WatchTools, 'root' | 'stacks'>, names: string[]): string {
+  const marks = names.map((name) => {
+    try {
+      return `${name} ${stacks.mark(locateStack(root, name))}`
+    } catch {
+      return name
+    }
+  })
+  return marks.join('\n')
+}
