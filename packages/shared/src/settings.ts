@@ -47,7 +47,8 @@ export function secretValues(settings: Settings): string[] {
     .flatMap((name) => {
       if (name === 'REDIS_URL') return passwordOf(settings.REDIS_URL)
       if (name === 'NOTIFY_URLS' || name === 'PING_URL') return [settings[name] ?? []].flat().flatMap(secretsOfUrl)
-      return [String(settings[name] ?? '')]
+      const value: unknown = settings[name]
+      return typeof value === 'string' ? [value] : []
     })
     .filter((value) => value.length > 0)
 }
