@@ -299,7 +299,7 @@ export class ModelEngine {
       image: (reference, signal) =>
         asked(signal, () => {
           const found = this.image(reference)
-          return found && { id: found.id, digests: [...found.digests] }
+          return found && { id: found.id, digests: [...found.digests], labels: {} }
         }),
       tagImage: (id, reference, signal) =>
         asked(signal, () => {

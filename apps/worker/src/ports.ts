@@ -45,6 +45,7 @@ export interface Image {
   id: string
   /** `name@sha256:…` of the registries that it came from. */
   digests: string[]
+  labels: Record<string, string>
 }
 
 /** What happened to a container. */

@@ -27,6 +27,7 @@ interface InspectedContainer {
 interface InspectedImage {
   Id: string
   RepoDigests: string[] | null
+  Config?: { Labels?: Record<string, string> | null } | null
 }
 
 /** The Docker Engine over its own HTTP API: an answer in 3 ms where the command line takes 50. */
@@ -220,8 +221,8 @@ function toHealth(inspected: InspectedContainer): ContainerHealth {
   }
 }
 
-function toImage({ Id, RepoDigests }: InspectedImage): Image {
-  return { id: Id, digests: RepoDigests ?? [] }
+function toImage({ Id, RepoDigests, Config }: InspectedImage): Image {
+  return { id: Id, digests: RepoDigests ?? [], labels: Config?.Labels ?? {} }
 }
 
 function toEvent(line: string): ContainerEvent {
