@@ -1,4 +1,6 @@
+import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
+import { QUEUES_KEY } from '@deployer/shared/queue'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
 import { useRedis, useWorld } from '../support.ts'
@@ -31,10 +33,14 @@ describe('the dashboard', () => {
     const page = await open.raw('GET', '/dashboard', login)
     expect(page.text).toContain('Deployer')
     expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
-    const name = encodeURIComponent(`${stack.name}@${world.settings['WORKER_NAME']}`)
-    const path = `/dashboard/api/queues/${name}`
+    const host = world.settings['WORKER_NAME'] ?? ''
+    // Grouped by host, to read only, and each job leads to its own page.
+    const { queues } = (await open.raw('GET', '/dashboard/api/queues', login)).body
+    expect(queues).toMatchObject([{ name: `${host}: ${stack.name}@${host}`, delimiter: ': ', readOnlyMode: true, allowRetries: false }])
+    const path = `/dashboard/api/queues/${encodeURIComponent(`${host}: ${stack.name}@${host}`)}`
     const job = await open.raw('GET', `${path}/${failed.body.job_id}`, login)
     expect(job.text).toContain('No service of')
+    expect(job.body.job.externalUrl).toEqual({ href: `../ui/jobs/${failed.body.job_id}` })
     expect(job.text).not.toContain(world.secret)
 
     for (const [method, to] of [
@@ -42,6 +48,7 @@ describe('the dashboard', () => {
       ['PUT', `${path}/obliterate`],
       ['PUT', `${path}/concurrency`],
       ['PUT', `${path}/pause`],
+      ['PUT', `${path}/retry/failed`],
       ['PUT', `${path}/${failed.body.job_id}/clean`],
       ['POST', `${path}/add`],
       ['PATCH', `${path}/${failed.body.job_id}/update-data`],
@@ -62,5 +69,17 @@ describe('the dashboard', () => {
     })
     expect(again).toMatchObject({ code: 'not_running', source: 'retry', by: 'dashboard:operator' })
     expect(await read()).toEqual(before)
+  })
+
+  it('shows a queue no longer than it is there', async () => {
+    const { client: open } = await world.start('api', { REDIS_URL: redis.url, DASHBOARD_USER: 'operator', DASHBOARD_PASSWORD: 'hunter22' })
+    const connection = new Redis(redis.url)
+    const names = async () =>
+      ((await open.raw('GET', '/dashboard/api/queues', login)).body.queues as { name: string }[]).map(({ name }) => name)
+    await connection.sadd(QUEUES_KEY, 'gone@nas')
+    expect(await names()).toContain('nas: gone@nas')
+    await connection.srem(QUEUES_KEY, 'gone@nas')
+    expect(await names()).not.toContain('nas: gone@nas')
+    connection.disconnect()
   })
 })

@@ -16,7 +16,15 @@ export interface InventoryCache {
   /** The hosts that have a stack; asks Redis again before it says none. */
   find(stack: string): Promise<HostedStack[]>
   /** Every host that has ever been heard of, with the milliseconds since then. */
-  hosts(): { name: string; online: boolean; heartbeatAge: number; stacks: string[]; version: string; engine: string | null }[]
+  hosts(): {
+    name: string
+    online: boolean
+    heartbeatAge: number
+    lastSeen: number | null
+    stacks: string[]
+    version: string
+    engine: string | null
+  }[]
   /** Whether any worker lives, and its stacks are known. */
   anyWorker(): boolean
   /** Looks again now. */
@@ -77,6 +85,7 @@ export function createInventoryCache(redis: Redis, subscriber: Redis, logger: Lo
         name: host.host,
         online: isOnline(host),
         heartbeatAge: ageOf(host),
+        lastSeen: host.lastSeen,
         stacks: host.stacks.map(({ name }) => name),
         version: host.version,
         engine: host.engine,

@@ -29,6 +29,7 @@ import { createRefusalLog } from './refusal-log.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { answerClientError, SERVER_OPTIONS } from './server-limits.ts'
 import { createInventoryCache } from './inventory-cache.ts'
+import type { ApiContext } from './routes/context.ts'
 import { createJobFeed } from './jobs/job-feed.ts'
 import { createJobHub } from './jobs/job-news.ts'
 import { createJobQueue } from './jobs/job-queue.ts'
@@ -85,35 +86,38 @@ export async function start(
     onProof: (socket: Socket) => connections?.prove(socket),
   }
   const { DASHBOARD_USER: user, DASHBOARD_PASSWORD: password, METRICS_TOKEN: metricsToken } = settings
+  const api: ApiContext = {
+    redis,
+    logger,
+    inventory,
+    queue,
+    store,
+    hub,
+    feed: createJobFeed(redis, hub),
+    held,
+    notify,
+    authenticate: createAuthenticate(redis, credentials),
+    authenticateHook: createHookGate(credentials),
+    waitTimeout: settings.WAIT_TIMEOUT,
+    defaultWait: settings.DEFAULT_WAIT,
+    retention: settings.JOB_RETENTION_DAYS * 86_400,
+    trace: telemetry?.traceFrom ?? ((_traceparent, ...span) => untraced(...span)),
+  }
   // Loaded only where they are wanted: they cost memory.
   const optional: Hono<AppEnv>[] = []
   if (password) {
     const logins = createLoginBudget(redis, settings.RATE_LIMIT_PER_MIN > 0)
     const { createDashboard } = await import('./routes/dashboard.ts')
     optional.push(createDashboard({ user, password }, limits.open, logins, queue, store, logger))
+    const { createPages } = await import('./pages/pages.ts')
+    optional.push(createPages(api, subscriber, { login: { user, password }, logins, limits, onProof: credentials.onProof }))
   }
   if (metricsToken) {
     const { createDeployMetrics } = await import('./metrics/deploy-metrics.ts')
     optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken, limits))
   }
   const app = createApp(
-    {
-      redis,
-      logger,
-      inventory,
-      queue,
-      store,
-      hub,
-      feed: createJobFeed(redis, hub),
-      held,
-      notify,
-      authenticate: createAuthenticate(redis, credentials),
-      authenticateHook: createHookGate(credentials),
-      waitTimeout: settings.WAIT_TIMEOUT,
-      defaultWait: settings.DEFAULT_WAIT,
-      retention: settings.JOB_RETENTION_DAYS * 86_400,
-      trace: telemetry?.traceFrom ?? ((_traceparent, ...span) => untraced(...span)),
-    },
+    api,
     createClientAddress(settings.TRUSTED_PROXIES, settings.CLIENT_ADDRESS_HEADER, createWarnOfProxy(redis, logger)),
     limits,
     optional,

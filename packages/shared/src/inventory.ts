@@ -6,6 +6,8 @@ import { HostName, StackName } from './names.ts'
 export const INVENTORY_KEY = `${KEY_PREFIX}:inventory`
 /** Sorted set: `host instance` → time of the last heartbeat in milliseconds, by Redis's clock: those of workers may differ. */
 export const HEARTBEATS_KEY = `${KEY_PREFIX}:heartbeats`
+/** Hash: host → when it was heard of last, in milliseconds by Redis's clock; stays when its workers have gone. */
+export const LAST_SEEN_KEY = `${KEY_PREFIX}:last-seen`
 /** Hash: host → milliseconds that its worker's clock is ahead of Redis's. */
 export const CLOCKS_KEY = `${KEY_PREFIX}:clocks`
 /** Hash: a host's former name → its name now. */
@@ -26,6 +28,8 @@ export const InventoryStack = z.object({
   running: z.boolean(),
   /** The names of their images, by service; empty from a worker of the release before. */
   images: z.record(z.string(), z.string()).default({}),
+  /** Of those services, the ones with a container that does not do what it was made for. */
+  broken: z.array(z.string()).default([]),
 })
 export type InventoryStack = z.infer<typeof InventoryStack>
 

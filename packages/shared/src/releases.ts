@@ -19,6 +19,9 @@ export const ReleaseSummary = z.object({
   current: z.boolean(),
   /** Whether it was seen to run and to be healthy. */
   verified: z.boolean(),
-  services: z.record(z.string(), z.object({ image: z.string(), digest: z.string().nullable() })),
+  /** `version` is what the image says of itself: its label `org.opencontainers.image.version`. */
+  services: z.record(z.string(), z.object({ image: z.string(), digest: z.string().nullable(), version: z.string().nullish() })),
+  /** Where its definition differs from that of the kept release before it: `web: environment.LEVEL`. Names alone, since values may be secret. */
+  definition: z.array(z.string()).nullish(),
 })
 export type ReleaseSummary = z.infer<typeof ReleaseSummary>

@@ -213,8 +213,8 @@ export const Settings = z.object({
     .string()
     .min(1, 'a name')
     .default('admin')
-    .register(meta, { description: 'Who signs in to Bull Board at `/dashboard`.' }),
-  DASHBOARD_PASSWORD: secret('The password of Bull Board. None, and there is no dashboard (404).'),
+    .register(meta, { description: 'Who signs in to the pages at `/ui`, and to Bull Board at `/dashboard`.' }),
+  DASHBOARD_PASSWORD: secret('The password of both. None, and there are neither pages nor dashboard (404).'),
   METRICS_TOKEN: secret('The bearer token of `/metrics`. None, and there are no metrics (404).'),
   NOTIFY_URLS: z.string().transform(splitUrls).default([]).register(meta, {
     description:

@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { CLOCKS_KEY, HEARTBEATS_KEY, INVENTORY_CHANNEL, INVENTORY_KEY, RENAMED_KEY } from '@deployer/shared/inventory'
+import { CLOCKS_KEY, HEARTBEATS_KEY, INVENTORY_CHANNEL, INVENTORY_KEY, LAST_SEEN_KEY, RENAMED_KEY } from '@deployer/shared/inventory'
 import type { RunReport } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
 import { parseQueueName } from '@deployer/shared/queue'
@@ -22,7 +22,7 @@ export async function forgetHost(redis: Redis, store: JobStore, queue: JobQueue,
   const names = (await store.queues()).filter((name) => parseQueueName(name)?.host === host)
   const members = (await redis.zrange(HEARTBEATS_KEY, 0, '-1')).filter((member) => member.startsWith(`${host} `))
   // First, so that nothing new is accepted for it.
-  const steps = redis.multi().hdel(INVENTORY_KEY, host).hdel(CLOCKS_KEY, host).hdel(RENAMED_KEY, host)
+  const steps = redis.multi().hdel(INVENTORY_KEY, host).hdel(CLOCKS_KEY, host).hdel(LAST_SEEN_KEY, host).hdel(RENAMED_KEY, host)
   for (const name of names) steps.hdel(RELEASES_KEY, name)
   steps.del(holdsKey(host), skipsKey(host), updatesKey(host))
   for (const member of members) steps.zrem(HEARTBEATS_KEY, member)

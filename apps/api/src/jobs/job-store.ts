@@ -10,6 +10,8 @@ import { toJob } from './to-job.ts'
 export interface JobStore {
   /** `null` when there is no such job, or it is no longer kept. */
   read(jobId: string): Promise<FoundJob | null>
+  /** Jobs whose queues are known, in their order; `null` in the place of one that is no longer kept. */
+  readAll(places: { id: string; queue: string }[]): Promise<(FoundJob | null)[]>
   /** The newest jobs of some queues, the newest first. */
   list(queues: string[], states: JobState[] | null, limit: number): Promise<Job[]>
   /** Remembers where a job is, so that it need not be looked for. */
@@ -86,6 +88,7 @@ export function createJobStore(redis: Redis): JobStore {
   return {
     remember,
     queues,
+    readAll,
     async read(jobId) {
       const remembered = known.get(jobId)
       const queue = remembered ?? (await find(jobId))

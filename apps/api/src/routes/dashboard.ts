@@ -3,33 +3,36 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { HonoAdapter } from '@bull-board/hono'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { Hono, type Context } from 'hono'
-import { auth } from 'hono/utils/basic-auth'
 import { createMiddleware } from 'hono/factory'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Logger } from '@deployer/shared/logger'
 import { parseQueueName, queueName } from '@deployer/shared/queue'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
-import { isSameSecret } from '../gates/bearer-token.ts'
+import { createCheckLogin, type Login } from '../gates/check-login.ts'
 import type { Limits } from '../gates/limits.ts'
 import type { LoginBudget } from '../gates/login-budget.ts'
+import { proxyPrefix } from '../gates/proxy-prefix.ts'
+import { originOf } from '../gates/same-origin.ts'
+import { askAgain } from '../jobs/ask-again.ts'
 import type { JobQueue } from '../jobs/job-queue.ts'
 import type { JobStore } from '../jobs/job-store.ts'
-import { hasEnded } from '../jobs/to-job.ts'
 import { Problem } from '../problem.ts'
 
 const PATH = '/dashboard'
-/** The only change that Bull Board may ask for: it could also raise a queue's concurrency, which keeps deploys apart, or empty it. */
+/** The only change that may be asked for here, which is none: a new job. */
 const RETRY = `${PATH}/api/queues/:queue/:id/retry`
 const IS_RETRY = /^\/dashboard\/api\/queues\/[^/]+\/[^/]+\/retry$/
+/** Between host and queue in Bull Board's own names of queues, which it groups by them. */
+const GROUPED_BY = ': '
 
 /**
- * Bull Board, to read and to ask again, for whoever has the password.
+ * Bull Board, to read, for whoever has the password. What can be done about a job stands on the job's own page, which each job here leads to.
  *
  * @param logins Counts wrong passwords.
  */
 export function createDashboard(
-  login: { user: string; password: string },
+  login: Login,
   open: Limits['open'],
   logins: LoginBudget,
   queue: JobQueue,
@@ -38,36 +41,55 @@ export function createDashboard(
 ): Hono<AppEnv> {
   const adapter = new HonoAdapter(serveStatic)
   adapter.setBasePath(PATH)
-  const board = createBullBoard({ queues: [], serverAdapter: adapter, options: { uiConfig: { boardTitle: 'Deployer' } } })
+  const uiConfig = {
+    boardTitle: 'Deployer',
+    showWorkers: false,
+    hideDocsLink: true,
+    overview: { groupByDelimiter: true },
+    miscLinks: [{ text: 'Stacks', url: '../ui' }],
+  }
+  const board = createBullBoard({ queues: [], serverAdapter: adapter, options: { uiConfig } })
 
   /** Shows the queues that there are now; they come and go with the stacks. */
   async function refreshQueues(): Promise<void> {
-    const names = (await store.queues()).filter((name) => parseQueueName(name) !== null).sort()
-    board.setQueues(
-      names.map((name) => new BullMQAdapter(queue.open(name), { allowRetries: true, description: parseQueueName(name)?.host ?? '' })),
+    const queues = (await store.queues()).flatMap((name) => {
+      const place = parseQueueName(name)
+      return place ? [{ name, ...place }] : []
+    })
+    queues.sort((a, b) => (a.host === b.host ? (a.stack < b.stack ? -1 : 1) : a.host < b.host ? -1 : 1))
+    board.replaceQueues(
+      queues.map(
+        ({ name, host }) =>
+          new BullMQAdapter(queue.open(name), {
+            readOnlyMode: true,
+            prefix: `${host}${GROUPED_BY}`,
+            delimiter: GROUPED_BY,
+            // Relative to the page's base, since a proxy may have put a prefix before the paths.
+            externalJobUrl: ({ id }) => ({ href: `../ui/jobs/${id}` }),
+          }),
+      ),
     )
   }
 
   const onlyRetries = createMiddleware<AppEnv>(async (c, next) => {
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
-      const allowed = c.req.method === 'PUT' && IS_RETRY.test(c.req.path)
-      if (!allowed || isCrossSite(c)) throw new Problem('forbidden', 'The dashboard reads and retries, from its own page; nothing else.')
+      const allowed = c.req.method === 'PUT' && IS_RETRY.test(c.req.path) && originOf(c) !== 'other'
+      if (!allowed) throw new Problem('forbidden', 'The dashboard reads and retries, from its own page; nothing else.')
     }
     if (c.req.path.startsWith(`${PATH}/api/`)) await refreshQueues()
     await next()
   })
-  /** Asks again for what an ended job was about: a new job, in the place of Bull Board's own retry, which would write over the ended one. */
+  /** A new job, in the place of Bull Board's own retry, which would write over the ended one. */
   async function retry(c: Context<AppEnv>): Promise<Response> {
     const id = c.req.param('id') ?? ''
     const job = (await beforeDeadline(c, store.read(id)))?.job
-    if (!job || queueName(job.host, job.stack) !== c.req.param('queue')) {
+    const asked = (c.req.param('queue') ?? '').split(GROUPED_BY).at(-1)
+    if (!job || queueName(job.host, job.stack) !== asked) {
       throw new Problem('job_not_found', 'No job of this queue has this id, or it is no longer kept.')
     }
-    if (!hasEnded(job)) throw new Problem('invalid_request', `The job has not ended: it is ${job.state}.`)
-    const { stack, host, action, to, expect } = job
-    const caller = `dashboard:${login.user}`.slice(0, 256)
-    const data = { stack, host, action, ...(to === null ? {} : { to }), source: 'retry' as const, caller }
-    const { job_id, coalesced } = await beforeDeadline(c, queue.add(data, undefined, expect))
+    const data = askAgain(job, `dashboard:${login.user}`.slice(0, 256))
+    const { stack, host, action, caller } = data
+    const { job_id, coalesced } = await beforeDeadline(c, queue.add(data, undefined, job.expect))
     const fields = { event: 'dashboard_retry', stack, host, action, retried: id, job_id, coalesced, caller, client: c.get('clientAddress') }
     logger.info(fields, 'retry from the dashboard')
     // What Bull Board's own retry answers.
@@ -84,22 +106,13 @@ export function createDashboard(
       formAction: ["'none'"],
     },
   })
-  const challenge = { 'WWW-Authenticate': 'Basic realm="Deployer"' }
-  const checkLogin = createMiddleware<AppEnv>(async (c, next) => {
-    const given = auth(c.req.raw)
-    if (!given) throw new Problem('login_missing', 'Log in with DASHBOARD_USER and DASHBOARD_PASSWORD.', challenge)
-    const address = c.get('clientAddress')
-    logins.check(address)
-    // Both are compared, whatever the first comparison says.
-    const matches = [isSameSecret(given.username, login.user), isSameSecret(given.password, login.password)]
-    if (!matches.every(Boolean)) {
-      await logins.count(address)
-      throw new Problem('login_invalid', 'User or password are not those of DASHBOARD_USER and DASHBOARD_PASSWORD.', challenge)
-    }
+  const checkLogin = createCheckLogin(login, logins)
+  const loggedIn = createMiddleware<AppEnv>(async (c, next) => {
+    await checkLogin(c)
     return next()
   })
   const app = new Hono<AppEnv>()
-  for (const path of [PATH, `${PATH}/*`]) app.use(path, open, headers, checkLogin, onlyRetries, adaptPage)
+  for (const path of [PATH, `${PATH}/*`]) app.use(path, open, headers, loggedIn, onlyRetries, adaptPage)
   app.put(RETRY, retry)
   // Where the page's own links lead; relative, since a proxy may have put a prefix before it.
   app.get(`${PATH}/`, (c) => c.redirect('../dashboard'))
@@ -107,24 +120,12 @@ export function createDashboard(
   return app
 }
 
-/** A prefix that a proxy takes away from the path. */
-const PREFIX = /^(\/[A-Za-z0-9._~-]+)+$/
-
 /** Lets the page find its own parts under a proxy's prefix, and ask nobody else for fonts. */
 const adaptPage = createMiddleware<AppEnv>(async (c, next) => {
   await next()
   if (!c.res.headers.get('Content-Type')?.startsWith('text/html')) return
-  const prefix = c.req.header('X-Forwarded-Prefix')?.replace(/\/$/, '') ?? ''
   const page = (await c.res.text())
     .replace(/<link href="https:[^>]*>/, '')
-    .replace(`<base href="${PATH}/"`, `<base href="${PREFIX.test(prefix) ? prefix : ''}${PATH}/"`)
+    .replace(`<base href="${PATH}/"`, `<base href="${proxyPrefix(c)}${PATH}/"`)
   c.res = c.html(page)
 })
-
-/** Whether a browser sends this from another site's page: with the login, since browsers add it by themselves. */
-function isCrossSite(c: Context<AppEnv>): boolean {
-  const site = c.req.header('Sec-Fetch-Site')
-  if (site !== undefined) return site !== 'same-origin'
-  const origin = c.req.header('Origin')
-  return origin !== undefined && URL.parse(origin)?.host !== c.req.header('Host')
-}

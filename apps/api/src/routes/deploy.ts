@@ -83,24 +83,39 @@ export async function startJob(c: Context<AppEnv>, api: ApiContext, { action, st
   const place = (query.wait ?? api.defaultWait) ? holdWait(c, api) : null
   const caller = c.get('caller').key
   const data: JobData = { stack, host, action, ...(to === undefined ? {} : { to }), source: 'request', caller }
+  const job = await queueJob(c, api, data, idempotencyKey, wish.expect)
+  if (!place) return sendAnswer(c, accepted(job))
+  const ended = waitForEnd(api, place, job, query.timeout)
+  return holdAnswer(
+    c,
+    ended.then((now) =>
+      hasEnded(now) ? endedAnswer({ ...now, coalesced: job.coalesced }) : accepted({ ...now, coalesced: job.coalesced }),
+    ),
+  )
+}
+
+/** Queues a job, whoever asks for it and however, and tells the log. */
+export async function queueJob(
+  c: Context<AppEnv>,
+  api: ApiContext,
+  data: JobData,
+  idempotencyKey: string | undefined,
+  expect?: Expect,
+): Promise<Job> {
+  const { action, stack, host, caller } = data
   const job = await api.trace(c.req.header('traceparent'), `${action} request`, { stack, host, caller }, () =>
-    beforeDeadline(c, api.queue.add(data, idempotencyKey, wish.expect)),
+    beforeDeadline(c, api.queue.add(data, idempotencyKey, expect)),
   )
   const { job_id, coalesced } = job
   api.logger.info(
     { event: 'job_queued', action, stack, host, job_id, coalesced, caller, client: c.get('clientAddress'), request_id: c.get('requestId') },
     'job queued',
   )
-  if (!place) return sendAnswer(c, accepted(job))
-  const ended = waitForEnd(api, place, job, query.timeout)
-  return holdAnswer(
-    c,
-    ended.then((now) => (hasEnded(now) ? endedAnswer({ ...now, coalesced }) : accepted({ ...now, coalesced }))),
-  )
+  return job
 }
 
 /** @throws {Problem} `release_not_found` for a release that the stack's host does not keep. */
-async function mustBeKept(c: Context<AppEnv>, api: ApiContext, host: string, stack: string, number: number): Promise<void> {
+export async function mustBeKept(c: Context<AppEnv>, api: ApiContext, host: string, stack: string, number: number): Promise<void> {
   if (api.redis.status !== 'ready') throw queueUnavailable()
   const releases = await beforeDeadline(c, readReleases(api.redis, host, stack))
   if (releases.some((release) => release.number === number)) return

@@ -1,6 +1,7 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { Hono } from 'hono'
+import { Hono, type Context } from 'hono'
 import type { ServerResponse } from 'node:http'
+import type { Job } from '@deployer/shared/job'
 import type { AppEnv } from '../app-env.ts'
 import type { Place } from '../gates/held-answers.ts'
 import { serverSentEvent, type JobFeed } from '../jobs/job-feed.ts'
@@ -12,7 +13,7 @@ const HEARTBEAT = 10_000
 /** Milliseconds that a reader has to take what is left of a stream that has ended. */
 const LAST_WORDS = 10_000
 
-const HEADERS = { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }
+export const EVENT_STREAM = { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }
 
 /** Follows a job live. */
 export function eventRoutes(api: ApiContext) {
@@ -21,17 +22,22 @@ export function eventRoutes(api: ApiContext) {
     api.authenticate((c) => c.req.param('id') ?? ''),
     async (c) => {
       const { job } = await readJob(c, api, 'read')
-      if (c.req.method === 'HEAD') return c.body(null, 200, HEADERS)
-      const last = c.req.header('Last-Event-ID') ?? ''
-      const resumes = /^\d{1,20}-\d{1,20}$/.test(last)
-      const { outgoing } = c.env
-      const place = api.held.hold('stream', c.get('caller'), outgoing)
-      outgoing.writeHead(200, HEADERS)
-      if (!resumes) outgoing.write(serverSentEvent('state', null, JSON.stringify({ state: job.state })))
-      void follow(api.feed, job.job_id, resumes ? last : '0-0', outgoing, place)
-      return RESPONSE_ALREADY_SENT
+      if (c.req.method === 'HEAD') return c.body(null, 200, EVENT_STREAM)
+      return streamJob(c, api, job)
     },
   )
+}
+
+/** Sends a job's events to whoever may read it. */
+export function streamJob(c: Context<AppEnv>, api: ApiContext, job: Job): Response {
+  const last = c.req.header('Last-Event-ID') ?? ''
+  const resumes = /^\d{1,20}-\d{1,20}$/.test(last)
+  const { outgoing } = c.env
+  const place = api.held.hold('stream', c.get('caller'), outgoing)
+  outgoing.writeHead(200, EVENT_STREAM)
+  if (!resumes) outgoing.write(serverSentEvent('state', null, JSON.stringify({ state: job.state })))
+  void follow(api.feed, job.job_id, resumes ? last : '0-0', outgoing, place)
+  return RESPONSE_ALREADY_SENT
 }
 
 /**

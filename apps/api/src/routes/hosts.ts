@@ -19,10 +19,10 @@ export function hostRoutes(api: ApiContext) {
         const caller = c.get('caller')
         if (api.redis.status !== 'ready') throw queueUnavailable(undefined, 'Redis cannot be reached, so hosts cannot be read: try again.')
         const clocks = await beforeDeadline(c, api.redis.hgetall(CLOCKS_KEY))
-        const hosts = api.inventory.hosts().flatMap(({ name, online, heartbeatAge, stacks, version, engine }) => {
+        const hosts = api.inventory.hosts().flatMap(({ name, online, lastSeen, stacks, version, engine }) => {
           const seen = stacks.filter((stack) => caller.may('read', stack))
           if (seen.length === 0 && caller !== OWNER) return []
-          const last_seen = Number.isFinite(heartbeatAge) ? new Date(Date.now() - heartbeatAge).toISOString() : null
+          const last_seen = lastSeen === null ? null : new Date(lastSeen).toISOString()
           return [{ host: name, online, last_seen, stacks: seen.sort(), version, engine, clock_ahead_ms: Number(clocks[name] ?? 0) }]
         })
         return c.json({ hosts: hosts.sort((a, b) => (a.host < b.host ? -1 : 1)) })

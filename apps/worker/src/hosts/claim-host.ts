@@ -1,7 +1,15 @@
 import type { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type KnownHost, readHosts } from '@deployer/shared/hosts'
-import { CLOCKS_KEY, HEARTBEATS_KEY, INVENTORY_CHANNEL, INVENTORY_KEY, type Inventory, RENAMED_KEY } from '@deployer/shared/inventory'
+import {
+  CLOCKS_KEY,
+  HEARTBEATS_KEY,
+  INVENTORY_CHANNEL,
+  INVENTORY_KEY,
+  type Inventory,
+  LAST_SEEN_KEY,
+  RENAMED_KEY,
+} from '@deployer/shared/inventory'
 import type { Logger } from '@deployer/shared/logger'
 import { parseQueueName, queueName } from '@deployer/shared/queue'
 import { RELEASES_KEY } from '@deployer/shared/releases'
@@ -59,7 +67,12 @@ export async function claimHost(redis: Redis, logger: Logger, me: HostIdentity):
 async function takeOver(redis: Redis, logger: Logger, { host: former, stacks, version }: KnownHost, me: HostIdentity): Promise<void> {
   const releases = Object.entries(await redis.hgetall(RELEASES_KEY)).filter(([queue]) => parseQueueName(queue)?.host === former)
   const members = (await redis.zrange(HEARTBEATS_KEY, 0, '-1')).filter((member) => member.startsWith(`${former} `))
-  const steps = redis.multi().hset(RENAMED_KEY, former, me.host).hdel(INVENTORY_KEY, former).hdel(CLOCKS_KEY, former)
+  const steps = redis
+    .multi()
+    .hset(RENAMED_KEY, former, me.host)
+    .hdel(INVENTORY_KEY, former)
+    .hdel(CLOCKS_KEY, former)
+    .hdel(LAST_SEEN_KEY, former)
   steps.hset(INVENTORY_KEY, me.host, JSON.stringify({ ...me, version, stacks } satisfies Inventory))
   for (const [queue, json] of releases) {
     steps.hset(RELEASES_KEY, queueName(me.host, parseQueueName(queue)?.stack ?? ''), json).hdel(RELEASES_KEY, queue)

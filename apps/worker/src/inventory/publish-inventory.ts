@@ -14,6 +14,7 @@ import {
   INVENTORY_KEY,
   type Inventory,
   type InventoryStack,
+  LAST_SEEN_KEY,
 } from '@deployer/shared/inventory'
 import type { Logger } from '@deployer/shared/logger'
 import { settleWithin } from '@deployer/shared/settle-within'
@@ -23,7 +24,7 @@ import type { Container, Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
 import { defaultProjectName } from '../stacks/project-name.ts'
-import { isRunning } from '../release/compare.ts'
+import { isBroken, isRunning } from '../release/compare.ts'
 import { createImageNames } from './image-names.ts'
 import { watchContainers } from './watch-containers.ts'
 
@@ -40,6 +41,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] - now)
+redis.call('HSET', KEYS[3], ARGV[3], now)
 return ARGV[4] - now`
 /** Milliseconds that a stop waits for Redis. */
 const GOODBYE = 1000
@@ -126,7 +128,7 @@ export async function publishInventory(
     // After a loss the worker counts as there again with its stacks, not before.
     if (published === '' && hasTold) return
     const args = [member, 100 * HEARTBEAT_EXPIRY, host, Date.now()]
-    const ahead = (await redis.eval(BEAT, 2, HEARTBEATS_KEY, CLOCKS_KEY, ...args)) as number
+    const ahead = (await redis.eval(BEAT, 3, HEARTBEATS_KEY, CLOCKS_KEY, LAST_SEEN_KEY, ...args)) as number
     if (Math.abs(ahead) > CLOCK_TOLERANCE && !clockTold) {
       clockTold = true
       logger.warn({ event: 'clock_differs', ahead_ms: ahead }, "this host's clock differs from Redis's: times in its jobs do too")
@@ -163,5 +165,6 @@ function ownContainers(root: StacksRoot, name: string, containers: Container[]):
 
 function describe(name: string, own: Container[], names: Map<string, string>): InventoryStack {
   const images = Object.fromEntries(own.flatMap(({ id, service }) => (names.has(id) ? [[service, names.get(id) ?? '']] : [])))
-  return { name, services: [...new Set(own.map(({ service }) => service))].sort(), running: own.some(isRunning), images }
+  const servicesOf = (containers: Container[]) => [...new Set(containers.map(({ service }) => service))].sort()
+  return { name, services: servicesOf(own), running: own.some(isRunning), broken: servicesOf(own.filter(isBroken)), images }
 }

@@ -66,7 +66,7 @@ async function captureOne(tools: JobTools, stack: string): Promise<void> {
     const kept = await capture(opened.tools(reporter), opened.journal)
     if (redis.status !== 'ready') return
     const told = await redis.hexists(RELEASES_KEY, queueName(host, stack))
-    if (kept || (told === 0 && opened.journal.file.kept.length > 0)) await publishReleases(redis, host, stack, opened.journal)
+    if (kept || (told === 0 && opened.journal.file.kept.length > 0)) await publishReleases(tools, stack, opened.journal)
   } finally {
     await opened.release()
   }

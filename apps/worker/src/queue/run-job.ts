@@ -273,7 +273,7 @@ async function tidy(
 ): Promise<void> {
   try {
     journal.told(jobId)
-    await publishReleases(redis, host, stack, journal)
+    await publishReleases({ redis, engine, host, clock }, stack, journal)
     // What a failed deploy has brought can be looked at until one succeeds.
     if (state === 'succeeded') await releaseImages(engine, stack, journal, clock.timeout(30_000))
   } catch (error) {
