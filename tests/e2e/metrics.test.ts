@@ -19,7 +19,7 @@ await publishImage(engine, image, 'v1')
 const stack = await world.addStack('metrics', webFile(image))
 await stack.compose('up', '-d')
 const token = 'a-token-for-metrics'
-const service = await world.start('all', { METRICS_TOKEN: token, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
+const service = await world.start('all', { METRICS_TOKEN: token, WATCH: 'notify', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
 const { client } = service
 const scrape = async () => (await client.raw('GET', '/metrics', { Authorization: `Bearer ${token}` })).text
 const host = world.settings['WORKER_NAME'] ?? ''
@@ -65,6 +65,21 @@ describe('metrics', () => {
     }
     expect(text).toMatch(/^deployer_worker_heartbeat_age_seconds\{host="[^"]+"\} [\d.]+$/m)
     expect(text).not.toContain(world.secret)
+  })
+
+  it('tell what is known of new images, when that was looked at, and how registries answer', async () => {
+    await publishImage(engine, image, 'v3')
+    const { body, text } = await client.timed('POST', `/stacks/${stack.name}/check?wait=true`)
+    expect(body, text).toMatchObject({ ok: true })
+    const told = await scrape()
+    expect(told).toContain(`deployer_updates{${labels},state="notify"} 1\n`)
+    expect(told).toContain(`deployer_updates{${labels},state="unknown"} 0\n`)
+    expect(told).toContain(`deployer_registry_questions_total{host="${host}",registry="${registry}",outcome="failed"} 0\n`)
+    expect(told).toMatch(
+      new RegExp(`deployer_registry_questions_total\\{host="${host}",registry="${registry}",outcome="answered"\\} [1-9]`),
+    )
+    expect(told).toMatch(new RegExp(`deployer_check_age_seconds\\{${labels}\\} [0-9.]+\n`))
+    expect(told).toContain(`deployer_check_overdue_seconds{host="${host}"} 0\n`)
   })
 
   it('are there from zero for every known stack, so that the first failure of its life fires the alerts', async () => {

@@ -114,7 +114,7 @@ export async function start(
   }
   if (metricsToken) {
     const { createDeployMetrics } = await import('./metrics/deploy-metrics.ts')
-    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, refusals), metricsToken, limits))
+    optional.push(metricsRoutes(createDeployMetrics(redis, inventory, store, queue.open, refusals), metricsToken, limits))
   }
   const app = createApp(
     api,

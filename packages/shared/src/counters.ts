@@ -12,6 +12,7 @@ export const STEP_BUCKETS = [50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000
 export type Counter =
   | ['deploys', stack: string, host: string, action: string, outcome: string]
   | ['rollbacks', stack: string, host: string, ok: 'true' | 'false']
+  | ['questions', host: string, registry: string, outcome: 'answered' | 'failed']
   | ['step_count', step: string]
   | ['step_ms', step: string]
   | ['step_le', step: string, milliseconds: string]

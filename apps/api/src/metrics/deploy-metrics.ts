@@ -4,10 +4,12 @@ import { COUNTERS_KEY, countersOf, parseCounter, type Counter as Count } from '@
 import { OutcomeCode } from '@deployer/shared/job'
 import { version } from '@deployer/shared/version'
 import type { InventoryCache } from '../inventory-cache.ts'
+import type { JobQueue } from '../jobs/job-queue.ts'
 import type { JobStore } from '../jobs/job-store.ts'
 import { PROBLEMS } from '../problem.ts'
 import type { RefusalCounter } from './refusal-counter.ts'
 import { formatStepDurations } from './step-durations.ts'
+import { createWatchMetrics } from './watch-metrics.ts'
 
 /** The metrics as Prometheus reads them. */
 export interface DeployMetrics {
@@ -20,7 +22,13 @@ export interface DeployMetrics {
 const REFUSALS = Object.keys(PROBLEMS).filter((code) => !OutcomeCode.safeParse(code).success)
 
 /** @param refusals What this process has turned away. */
-export function createDeployMetrics(redis: Redis, inventory: InventoryCache, store: JobStore, refusals: RefusalCounter): DeployMetrics {
+export function createDeployMetrics(
+  redis: Redis,
+  inventory: InventoryCache,
+  store: JobStore,
+  openQueue: JobQueue['open'],
+  refusals: RefusalCounter,
+): DeployMetrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -70,13 +78,14 @@ export function createDeployMetrics(redis: Redis, inventory: InventoryCache, sto
   const redisWrites = new Gauge({ name: 'deployer_redis_persistence_ok', help: '1 while Redis can write its append-only file.', registers })
   const info = new Gauge({ name: 'deployer_info', help: 'The version that runs.', labelNames: ['version'], registers })
   info.set({ version }, 1)
+  const watching = createWatchMetrics(registry, redis, inventory, openQueue)
 
   /** The counters of step durations as they are in Redis: a histogram of prom-client's own cannot be set. */
   const stepCounts = new Map<string, number>()
 
   async function readCounters(): Promise<void> {
     const fields = Object.entries(await redis.hgetall(COUNTERS_KEY))
-    for (const metric of [deploys, rollbacks]) metric.reset()
+    for (const metric of [deploys, rollbacks, watching]) metric.reset()
     stepCounts.clear()
     for (const { name, host } of inventory.stacks()) for (const counter of countersOf(name, host)) count(counter, 0)
     for (const [field, text] of fields) {
@@ -85,11 +94,11 @@ export function createDeployMetrics(redis: Redis, inventory: InventoryCache, sto
     }
   }
 
-  /** @returns Whether it is one of a stack. */
+  /** @returns Whether it is none of a step's duration. */
   function count(counter: Count, by: number): boolean {
     if (counter[0] === 'deploys') deploys.inc({ stack: counter[1], host: counter[2], action: counter[3], outcome: counter[4] }, by)
     else if (counter[0] === 'rollbacks') rollbacks.inc({ stack: counter[1], host: counter[2], ok: counter[3] }, by)
-    else return false
+    else return watching.count(counter, by)
     return true
   }
 
@@ -123,7 +132,8 @@ export function createDeployMetrics(redis: Redis, inventory: InventoryCache, sto
         stacks.set({ host: host.name }, host.stacks.length)
       }
       redisUp.set(0)
-      if (redis.status === 'ready') await Promise.all([readCounters(), readQueues(), readRedis()]).catch(() => redisUp.set(0))
+      if (redis.status === 'ready')
+        await Promise.all([readCounters(), readQueues(), readRedis(), watching.read()]).catch(() => redisUp.set(0))
       return `${await registry.metrics()}\n${formatStepDurations(stepCounts)}`
     },
   }

@@ -32,7 +32,10 @@ it('asks for each name once, however many services and stacks have it, and not f
     look('one', { 'reg/app:1': ['old'], 'reg/db:1': ['new'], 'here:1': [] }),
     look('two', { 'reg/app:1': ['older'], 'reg/gone:1': ['old'] }),
   ]
-  expect(await askForLooks({ memory, clock: machineClock, ask }, looks, never)).toEqual(['here:1'])
+  expect(await askForLooks({ memory, clock: machineClock, ask }, looks, never)).toEqual({
+    local: ['here:1'],
+    counts: new Map([['docker.io', { answered: 2, failed: 1 }]]),
+  })
   expect(asked.sort()).toEqual(['reg/app:1', 'reg/db:1', 'reg/gone:1'])
   const { names } = memory.read()
   expect(Object.entries(names).map(([name, { source, problem }]) => [name, source, problem])).toEqual([
@@ -46,7 +49,7 @@ it('asks for each name once, however many services and stacks have it, and not f
     ['older', false],
     ['new', true],
   ])
-  expect(await askForLooks({ memory, clock: machineClock, ask }, looks, never)).toEqual([])
+  expect(await askForLooks({ memory, clock: machineClock, ask }, looks, never)).toMatchObject({ local: [] })
 })
 
 it('what is remembered is changed by one at a time, and outlives damage', async () => {

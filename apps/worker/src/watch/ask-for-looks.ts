@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { registryLogin, type RegistryLogin } from '../stacks/registry-login.ts'
+import { registryLogin, registryOf, type RegistryLogin } from '../stacks/registry-login.ts'
 import { askRegistries, type Answer, type AskRegistry, type Question } from './ask-registries.ts'
 import type { StackLook } from './look-at-stacks.ts'
 import type { KnownName, WatchFile, WatchMemory } from './memory.ts'
@@ -9,16 +9,24 @@ import type { Clock } from '../ports.ts'
 /** Milliseconds after which a name that nobody asks for is forgotten. */
 const FORGET = 90 * 86_400_000
 
-/** Asks the registries of what was looked at, each name once, and remembers what they say. @returns The names that have no registry as of now. */
+/** What came of a round of questions. */
+export interface Asked {
+  /** The names that have no registry as of now. */
+  local: string[]
+  /** Questions that were answered, and that were not, by registry. */
+  counts: Map<string, { answered: number; failed: number }>
+}
+
+/** Asks the registries of what was looked at, each name once, and remembers what they say. */
 export async function askForLooks(
   { memory, clock, ask }: { memory: WatchMemory; clock: Clock; ask: AskRegistry },
   looks: StackLook[],
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<Asked> {
   const { pauses } = memory.read()
   const answers = await askRegistries(await questionsOf(looks), ask, clock, pauses, signal)
   const now = clock.timestamp()
-  return memory.update((file) => {
+  const local = await memory.update((file) => {
     for (const [registry, until] of Object.entries(pauses)) {
       if (until > now) file.pauses[registry] = until
       else delete file.pauses[registry]
@@ -34,6 +42,18 @@ export async function askForLooks(
     forget(file, Date.parse(now))
     return fresh
   })
+  return { local, counts: countAnswers(answers) }
+}
+
+function countAnswers(answers: Map<string, Answer>): Asked['counts'] {
+  const counts: Asked['counts'] = new Map()
+  for (const [image, answer] of answers) {
+    const registry = registryOf(image)
+    const count = counts.get(registry) ?? { answered: 0, failed: 0 }
+    count['digest' in answer ? 'answered' : 'failed']++
+    counts.set(registry, count)
+  }
+  return counts
 }
 
 function knownName(former: KnownName | undefined, image: string, looks: StackLook[], answer: Answer | undefined, at: string): KnownName {

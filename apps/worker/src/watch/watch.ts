@@ -1,10 +1,11 @@
+import { type Counter, COUNTERS_KEY } from '@deployer/shared/counters'
 import type { Every } from '@deployer/shared/every'
 import { updatesKey } from '@deployer/shared/updates'
 import type { Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
 import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
 import type { StepContext, StepEnd } from '../steps/step.ts'
-import { askForLooks } from './ask-for-looks.ts'
+import { askForLooks, type Asked } from './ask-for-looks.ts'
 import type { AskRegistry } from './ask-registries.ts'
 import { describeLook } from './describe-look.ts'
 import { lookAtStacks, type StackLook } from './look-at-stacks.ts'
@@ -50,11 +51,21 @@ export function createWatch(tools: WatchTools): Watch {
 
   /** Asks registries about what was looked at, and decides. */
   async function ask(looks: StackLook[], signal: AbortSignal) {
-    const local = await askForLooks({ memory, clock, ask: tools.newRound() }, looks, signal)
+    const { local, counts } = await askForLooks({ memory, clock, ask: tools.newRound() }, looks, signal)
     for (const image of local) logger.info({ event: 'image_local', image }, 'this image has no registry, so it is not watched')
+    await countQuestions(counts).catch(unlessStopping)
     const found = await settleStacks(tools, looks, { checked: true, deploys: true })
     await planWake()
     return found
+  }
+
+  async function countQuestions(counts: Asked['counts']): Promise<void> {
+    const raised = redis.multi()
+    for (const [registry, { answered, failed }] of counts) {
+      raised.hincrby(COUNTERS_KEY, JSON.stringify(['questions', host, registry, 'answered'] satisfies Counter), answered)
+      raised.hincrby(COUNTERS_KEY, JSON.stringify(['questions', host, registry, 'failed'] satisfies Counter), failed)
+    }
+    await raised.exec()
   }
 
   /** Every stack that a schedule is about. */
