@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { HEARTBEATS_KEY } from '@deployer/shared/inventory'
 import type { RunReport } from '@deployer/shared/job'
 import { holdsKey, skipsKey, type StackUpdates, type Update, updatesKey } from '@deployer/shared/updates'
 import { playWorker } from '../../lab/play-worker.ts'
@@ -15,6 +16,9 @@ await publishStacks(redis.url, 'attic', ['both'])
 const { client } = await world.start('api', { REDIS_URL: redis.url })
 await until('the stacks', async () => (await client.plain('GET', '/stacks', 'stacks')).body.stacks.length === 3)
 const connection = new Redis(redis.url)
+const beat = (host: string, at: number) => connection.zadd(HEARTBEATS_KEY, at, `${host} lab`)
+// They stay there for as long as the test takes.
+for (const host of ['nas', 'attic']) await beat(host, Date.now() + 3_600_000)
 let end: Partial<RunReport> = {}
 const workers = [
   playWorker(redis.url, 'nas', 'media', () => end),
@@ -100,6 +104,20 @@ describe('deployer check', () => {
     expect(JSON.parse((await deployer('check', 'media', '--json')).stdout)).toMatchObject({ stack: 'media', action: 'check', ok: true })
     expect(JSON.parse((await deployer('check', '--json')).stdout)).toHaveLength(3)
     expect((await deployer('check', 'both', '--host', 'attic', '--detach')).stdout).toMatch(/^[0-9a-f-]{36}\n$/)
+  })
+
+  it('of all stacks leaves those out whose host is away, and says so', async () => {
+    await beat('attic', 0)
+    await until('it to be away', async () =>
+      (await client.plain('GET', '/stacks', 'stacks')).body.stacks.some(({ online }: any) => !online),
+    )
+    const { code, stdout } = await deployer('check')
+    expect([code, stdout]).toEqual([0, expect.stringContaining('… both on attic: the host is away, so it is not checked')])
+    expect(stdout).not.toContain('both on attic: checked')
+    await beat('attic', Date.now() + 3_600_000)
+    await until('it to be back', async () =>
+      (await client.plain('GET', '/stacks', 'stacks')).body.stacks.every(({ online }: any) => online),
+    )
   })
 
   it('ends with the exit code of the worst', async () => {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { ApiClient } from './api-client.ts'
+import { fromWatchtower } from './commands/from-watchtower.ts'
 import { holdStack, releaseStack } from './commands/hold.ts'
 import type { StartOptions } from './commands/start-job.ts'
 import { checkStacks, listUpdates, skipUpdate } from './commands/updates.ts'
@@ -65,6 +66,14 @@ export function addWatchCommands(program: Command, { api, terminal, json, second
     .addOption(json())
     .action(async (stack: string, options: { host?: string; json?: boolean }) => {
       end(await releaseStack(stack, options, api(), terminal))
+    })
+  program
+    .command('from-watchtower')
+    .description("print a Watchtower's settings as Deployer's: docker inspect watchtower | deployer from-watchtower")
+    .option('--notify-urls', 'print only the addresses of its messages, which are secrets: one a line, for NOTIFY_URLS_FILE')
+    .addOption(json())
+    .action(async (options: { notifyUrls?: boolean; json?: boolean }) => {
+      end(await fromWatchtower(options, process.stdin, terminal))
     })
 }
 

@@ -70,14 +70,26 @@ export function holdsKey(host: string): string {
   return `${KEY_PREFIX}:holds:${host}`
 }
 
+/** What stands for a hold that cannot be read: somebody's wish that nothing be deployed is kept all the same. */
+const UNREADABLE: Hold = { reason: 'This release cannot read why.', until: null, by: 'unknown', since: '1970-01-01T00:00:00.000Z' }
+
 /**
  * A hold as it is stored, while it holds.
  *
  * @param now Milliseconds since the epoch, by Redis's clock.
  */
 export function holdInForce(stored: string | null | undefined, now: number): Hold | null {
-  const hold = stored ? Hold.parse(JSON.parse(stored)) : null
-  return hold && (hold.until === null || Date.parse(hold.until) > now) ? hold : null
+  if (!stored) return null
+  const hold = parseHold(stored) ?? UNREADABLE
+  return hold.until === null || Date.parse(hold.until) > now ? hold : null
+}
+
+function parseHold(json: string): Hold | null {
+  try {
+    return Hold.parse(JSON.parse(json))
+  } catch {
+    return null
+  }
 }
 
 /** Hash: `stack/service` → the digest that is left out. */

@@ -1,6 +1,6 @@
 import { Hono, type Context } from 'hono'
 import { z } from 'zod'
-import { Hold, holdsKey } from '@deployer/shared/updates'
+import { Hold, holdInForce, holdsKey } from '@deployer/shared/updates'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { Problem, queueUnavailable } from '../problem.ts'
@@ -44,7 +44,7 @@ export function holdRoutes(api: ApiContext) {
         c,
         api.redis.multi().hget(holdsKey(host), stack).hdel(holdsKey(host), stack).exec(),
       )) as [[null, string | null], [null, number]]
-      const reason = former === null ? null : Hold.safeParse(JSON.parse(former)).data?.reason
+      const reason = holdInForce(former, 0)?.reason
       if (held > 0) tell(c, api, { event: 'stack_released', stack, host, reason }, 'a stack is no longer held')
       return c.json({ stack, host, hold: null })
     })

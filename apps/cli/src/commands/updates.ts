@@ -12,6 +12,7 @@ import { followToEnd, requestJob, type StartOptions } from './start-job.ts'
 interface WatchedStack {
   stack: string
   host: string
+  online: boolean
   updates?: Update[]
   checked_at?: string | null
   hold?: Hold | null
@@ -19,7 +20,11 @@ interface WatchedStack {
 
 /** `deployer check [<stack>]`: asks the registries now, and shows what there is. @returns The worst outcome. */
 export async function checkStacks(stack: string | undefined, options: StartOptions, api: ApiClient, terminal: Terminal): Promise<number> {
-  const places = stack === undefined ? await listWatched(api) : [{ stack, host: options.host }]
+  const all = stack === undefined ? await listWatched(api) : []
+  // Nobody answers there: the job would wait for it.
+  for (const away of all.filter(({ online }) => !online))
+    terminal.say(`… ${away.stack} on ${away.host}: the host is away, so it is not checked`)
+  const places = stack === undefined ? all.filter(({ online }) => online) : [{ stack, host: options.host }]
   const asked: Job[] = []
   for (const { stack: name, host } of places)
     asked.push(await requestJob('check', name, { ...options, ...(host === undefined ? {} : { host }) }, api))
@@ -72,7 +77,7 @@ async function listWatched(api: ApiClient, of?: Pick<Job, 'stack' | 'host'>[]): 
   return stacks
     .filter((one) => of === undefined || of.some(({ stack, host }) => one.stack === stack && one.host === host))
     .toSorted((a, b) => (`${a.stack} ${a.host}` < `${b.stack} ${b.host}` ? -1 : 1))
-    .map(({ stack, host, updates = [], checked_at = null, hold = null }) => ({ stack, host, updates, checked_at, hold }))
+    .map(({ stack, host, online, updates = [], checked_at = null, hold = null }) => ({ stack, host, online, updates, checked_at, hold }))
 }
 
 function print(stacks: WatchedStack[], terminal: Terminal): void {
