@@ -6,26 +6,13 @@ import { DeployBody, DeployQuery } from '../routes/deploy.ts'
 import { ListQuery } from '../routes/jobs.ts'
 import { HostQuery, PlanBody, RollbackBody } from '../routes/stacks.ts'
 import { WaitQuery } from '../routes/wait-query.ts'
-import {
-  Health,
-  HostForgotten,
-  HostList,
-  Ignored,
-  JobAnswer,
-  JobEvent,
-  JobList,
-  NotifyTest,
-  Ready,
-  ReleaseList,
-  StackList,
-} from './answers.ts'
+import { Health, HostForgotten, HostList, Ignored, JobAnswer, JobEvent, JobList, Ready, ReleaseList, StackList } from './answers.ts'
 import {
   canceledExample,
   deployedExample,
   deployExample,
   hostForgottenExample,
   hostsExample,
-  notifyTestExample,
   plannedExample,
   releasesExample,
   rollbackExample,
@@ -33,6 +20,7 @@ import {
   runningExample,
   stacksExample,
 } from './examples.ts'
+import { notifyPaths } from './notify-paths.ts'
 import { GATES, json, openOperation, problems, READING, starting } from './operations.ts'
 import { SECURITY, SECURITY_SCHEMES, TIMESTAMPED } from './security.ts'
 
@@ -160,19 +148,7 @@ export function openApiDocument() {
           },
         },
       },
-      '/notify/test': {
-        post: {
-          operationId: 'testNotify',
-          summary: 'Send a test message to every channel',
-          tags: ['service'],
-          ...TIMESTAMPED,
-          description: `Answers what each of them answered. Only with the main secret. ${TIMESTAMPED.description}`,
-          responses: {
-            '200': { description: 'What became of it.', content: json(NotifyTest, notifyTestExample) },
-            ...problems([...GATES, 'signature_replayed', 'forbidden', 'body_too_large']),
-          },
-        },
-      },
+      ...notifyPaths,
       '/jobs': {
         get: {
           operationId: 'listJobs',
