@@ -1,15 +1,11 @@
-import { createHmac } from 'node:crypto'
-import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { RunReport } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
 import { OUTBOX_KEY, type OutboxEntry } from '@deployer/shared/outbox'
-import { startChild } from '../../lab/child.ts'
 import { startMailServer } from '../../lab/mail-server.ts'
 import { startReceiver, type Receiver } from '../../lab/receiver.ts'
-import { runDeployer } from '../../lab/run-deployer.ts'
-import { serviceEnv, type Service } from '../../lab/service.ts'
+import type { Service } from '../../lab/service.ts'
 import { until } from '../../lab/until.ts'
 import { writeRun } from '../../lab/write-run.ts'
 import { useRedis, useWorld } from '../support.ts'
@@ -237,57 +233,4 @@ describe('mail', () => {
     })
     await server.stop()
   })
-})
-
-describe('POST /notify/test', () => {
-  it('wants the main secret and a timestamp, and is `deployer notify --test`', async () => {
-    const hook = await receiver()
-    const closed = await receiver((response) => void response.writeHead(410).end('gone'))
-    const urls = `json://${hook.address}/ json://${closed.address}/`
-    await useApi({ NOTIFY_URLS: urls }, async ({ client }) => {
-      expect((await client.plain('POST', '/notify/test', 'test')).status).toBe(401)
-      const env = { DEPLOYER_URL: client.url, DEPLOY_SECRET: world.secret }
-      const text = await runDeployer(['notify', '--test'], env)
-      expect(text).toMatchObject({ code: 1, stdout: '1 json: taken (204)\n2 json: not taken (410): gone\n' })
-      // The same request twice in a second is a replay.
-      const json = await until('another second', async () => {
-        const { stdout } = await runDeployer(['notify', '--test', '--json'], env)
-        return stdout.includes('replayed') ? null : stdout
-      })
-      expect(JSON.parse(json)).toMatchObject({ ok: false, channels: [{ ok: true }, { ok: false, answer: 'gone' }] })
-      expect((await runDeployer(['notify'], env)).code).toBe(2)
-      expect(told(hook)).toMatchObject([{ type: 'test' }, { type: 'test' }])
-      // As docs/notifications.md says it, by nothing of ours.
-      const { headers, body } = hook.received[0]!
-      const key = createHmac('sha256', world.secret).update('webhooks').digest()
-      const signed = createHmac('sha256', key).update(`${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`)
-      expect(headers['webhook-signature']).toBe(`v1,${signed.digest('base64')}`)
-    })
-    await useApi({}, async ({ client }) => {
-      const env = { DEPLOYER_URL: client.url, DEPLOY_SECRET: world.secret }
-      expect(await runDeployer(['notify', '--test'], env)).toMatchObject({
-        code: 1,
-        stdout: expect.stringContaining('NOTIFY_URLS is empty'),
-      })
-      // What nobody is told of is not kept for whoever is named later.
-      await run({}, failure('nobody hears this'))
-      await until('an empty outbox', async () => (await connection.xlen(OUTBOX_KEY)) === 0)
-    })
-  })
-})
-
-it.each([
-  ['a URL of no service', { NOTIFY_URLS: 'ntfy://fine pushover://s3cr3t-token' }, 'URL 2 of 2'],
-  ['a URL without its token', { NOTIFY_URLS: 'discord://s3cr3t-token' }, 'URL 1 of 1 (discord://…)'],
-  ['an event that there is not', { NOTIFY_ON: 'failed,everything' }, 'NOTIFY_ON'],
-  ['a time that is none', { NOTIFY_REPEAT: 'daily' }, 'NOTIFY_REPEAT'],
-  ['a ping to nowhere', { PING_URL: 's3cr3t-token' }, 'PING_URL'],
-])('%s stops the start', async (_, settings, said) => {
-  const launcher = new URL('../../launcher/main.ts', import.meta.url).pathname
-  const env = serviceEnv({ ...world.settings, REDIS_URL: redis.url, PORT: '0', ...settings })
-  const child = startChild(process.execPath, [launcher, 'api'], env)
-  const [code] = await once(child.process, 'exit')
-  expect(code).toBe(78)
-  expect(child.output()).toContain(said)
-  expect(child.output()).not.toContain('s3cr3t-token')
 })

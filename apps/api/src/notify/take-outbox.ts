@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@deployer/shared/logger'
 import { OUTBOX_KEY, OutboxEntry } from '@deployer/shared/outbox'
+import { settleWithin } from '@deployer/shared/settle-within'
 
 /** All API processes take entries under one name, so that what one of them has taken and not dealt with is before the others too. */
 const GROUP = 'api'
@@ -13,6 +14,9 @@ const RETRY = 1000
 
 /** An entry as Redis gives it; without fields once it was trimmed away. */
 type Taken = [id: string, fields: string[] | null]
+
+/** Milliseconds that what is being dealt with has at a stop: it is dealt with again otherwise. */
+const GOODBYE = 500
 
 /** Takes entries from the outbox. */
 export interface OutboxTaker {
@@ -71,7 +75,8 @@ export function takeOutbox(redis: Redis, logger: Logger, deal: (id: string, entr
     async stop() {
       stopping.abort()
       redis.disconnect()
-      await running
+      // A question to a Redis that is away is never answered.
+      await settleWithin(GOODBYE, running)
     },
   }
 }

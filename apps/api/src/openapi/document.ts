@@ -6,26 +6,13 @@ import { DeployBody, DeployQuery } from '../routes/deploy.ts'
 import { ListQuery } from '../routes/jobs.ts'
 import { HostQuery, HostBody, RollbackBody } from '../routes/stacks.ts'
 import { WaitQuery } from '../routes/wait-query.ts'
-import {
-  Health,
-  HostForgotten,
-  HostList,
-  Ignored,
-  JobAnswer,
-  JobEvent,
-  JobList,
-  NotifyTest,
-  Ready,
-  ReleaseList,
-  StackList,
-} from './answers.ts'
+import { Health, HostForgotten, HostList, Ignored, JobAnswer, JobEvent, JobList, Ready, ReleaseList, StackList } from './answers.ts'
 import {
   canceledExample,
   deployedExample,
   deployExample,
   hostForgottenExample,
   hostsExample,
-  notifyTestExample,
   plannedExample,
   releasesExample,
   rollbackExample,
@@ -34,6 +21,7 @@ import {
   stacksExample,
 } from './examples.ts'
 import { hookPaths } from './hook-paths.ts'
+import { notifyPaths } from './notify-paths.ts'
 import { GATES, json, openOperation, problems, READING, starting } from './operations.ts'
 import { idempotency, jobPath, stackPath } from './parameters.ts'
 import { SECURITY, SECURITY_SCHEMES, TIMESTAMPED } from './security.ts'
@@ -152,19 +140,7 @@ export function openApiDocument() {
           },
         },
       },
-      '/notify/test': {
-        post: {
-          operationId: 'testNotify',
-          summary: 'Send a test message to every channel',
-          tags: ['service'],
-          ...TIMESTAMPED,
-          description: `Answers what each of them answered. Only with the main secret. ${TIMESTAMPED.description}`,
-          responses: {
-            '200': { description: 'What became of it.', content: json(NotifyTest, notifyTestExample) },
-            ...problems([...GATES, 'signature_replayed', 'forbidden', 'body_too_large']),
-          },
-        },
-      },
+      ...notifyPaths,
       '/jobs': {
         get: {
           operationId: 'listJobs',

@@ -10,19 +10,12 @@ const SOURCE = 'org.opencontainers.image.source'
 /** Adds what the images say of themselves by their labels, as far as they are still here. */
 export async function withVersions({ engine, clock }: Pick<Tools, 'engine' | 'clock'>, changes: BareChange[]): Promise<Change[]> {
   const signal = clock.timeout(PATIENCE)
-  const label = async (id: string | null, name: string) => {
-    if (id === null) return null
-    const image = await engine.image(id, signal).catch(() => null)
-    return image?.labels[name]?.trim() || null
-  }
-  return Promise.all(
-    changes.map(async (change) => {
-      const [from_version, to_version, source] = await Promise.all([
-        label(change.from, VERSION),
-        label(change.to, VERSION),
-        label(change.to, SOURCE),
-      ])
-      return { ...change, from_version, to_version, source }
-    }),
-  )
+  const ids = new Set(changes.flatMap(({ from, to }) => [from, to].filter((id) => id !== null)))
+  const labels = new Map<string | null, Record<string, string>>()
+  for (const id of ids) labels.set(id, (await engine.image(id, signal).catch(() => null))?.labels ?? {})
+  const label = (id: string | null, name: string) => labels.get(id)?.[name]?.trim() || null
+  return changes.map((change) => {
+    const { from, to } = change
+    return { ...change, from_version: label(from, VERSION), to_version: label(to, VERSION), source: label(to, SOURCE) }
+  })
 }
