@@ -100,9 +100,32 @@ export async function makeScenarios(): Promise<Scenario[]> {
       services['cache'] = { image: 'reg/cache:1', ...ALWAYS }
     })
   const second = await after(make('', 'target', (state) => (newImage('serve')(state), otherServices(state))).state, 'deploy')
+  const onlyWeb = await after(make('', 'target', newImage('serve')).state, 'deploy')
+  const some = { only: { web: sha(`manifest ${sha('reg/web:1 2')}`) }, target: shape(onlyWeb.engine.containers) }
   return [
     make('nothing new', 'target', () => undefined),
     make('a good image', 'target', newImage('serve')),
+    make(
+      'a good image that watching found, beside others',
+      'target',
+      (state) => {
+        newImage('serve')(state)
+        push(state, 'reg/api:1', '2', 'crash')
+        push(state, 'reg/db:1', '2', 'sick')
+      },
+      some,
+    ),
+    make('a good image that watching found, whose name has moved on', 'target', newImage('serve'), {
+      ...some,
+      meanwhile(state) {
+        const { registry } = state.sources
+        const found = registry['reg/web:1']
+        // A registry has what no name leads to any more.
+        if (found) registry['no name'] ??= found
+        push(state, 'reg/web:1', '3', 'crash')
+      },
+    }),
+    make('a bad image that watching found', 'before', newImage('crash'), some),
     make('a good image, never deployed before', 'target', newImage('serve'), { from: unknown }),
     make(
       'a good image, and one of a kept release is gone',

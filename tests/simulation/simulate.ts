@@ -11,6 +11,8 @@ export interface Scenario {
   action: 'deploy' | 'rollback'
   /** In what it ends where nothing but deaths happens. `untouched`: as it was, and no container is another one. */
   ends: 'target' | 'before' | 'untouched'
+  /** The services that watching updates, with their digests. */
+  only?: Record<string, string>
   /** What runs when the target does, where the files do not say so. */
   target?: string
   /** The stack has the worker that updates it. */
@@ -33,7 +35,7 @@ export interface Run {
 /** Runs a scenario to its end, with what strikes it. @throws When it does not end. */
 export async function simulate(scenario: Scenario, strokes: Stroke[], keepLines = false): Promise<Run> {
   const host = new Host(JSON.parse(JSON.stringify(scenario.state)) as HostState, strokes, { isSelf: scenario.isSelf ?? false, keepLines })
-  const job = queue(host, '00000000-0000-7000-8000-000000000001', scenario.action)
+  const job = queue(host, '00000000-0000-7000-8000-000000000001', scenario.action, scenario.only)
   let failure: Error | undefined
   let isOver = false
   host.startHelperProcess = (name) => void helperLife(host, name)
@@ -64,8 +66,10 @@ export class Trouble extends Error {
   }
 }
 
-function queue(host: Host, id: string, action: Scenario['action']): QueuedJob {
-  const job: QueuedJob = { id, data: { stack: STACK, host: 'host', action, source: 'request', caller: 'ci' }, attempt: 0, report: null }
+function queue(host: Host, id: string, action: Scenario['action'], only?: Scenario['only']): QueuedJob {
+  const watch = only && ({ only, source: 'watch', caller: 'watch' } as const)
+  const data = { stack: STACK, host: 'host', action, source: 'request' as const, caller: 'ci', ...watch }
+  const job: QueuedJob = { id, data, attempt: 0, report: null }
   host.jobs.set(id, job)
   return job
 }
@@ -85,7 +89,7 @@ async function live(host: Host, scenario: Scenario, first: QueuedJob): Promise<Q
       // Redis has lost it: what has begun is ended, and only then it is queued again.
       await recover(host, scenario)
       if (journalOf(host).file.untold.length === 0) break
-      job = queue(host, job.id, scenario.action)
+      job = queue(host, job.id, scenario.action, scenario.only)
     } else if (scenario.next === 'recovery') await recover(host, scenario)
     else if (scenario.next === 'another job' && starts === 0) {
       const other = queue(host, '00000000-0000-7000-8000-000000000002', 'deploy')

@@ -10,6 +10,8 @@ import { watchOrphans, type OrphanWatch } from '../queue/watch-orphans.ts'
 /** Milliseconds, as for the queues of stacks. */
 const TIMES = { lockDuration: 6000, stalledInterval: 2000 }
 const MOST_STALLS = 20
+/** Milliseconds between two looks at whether a worker has died with a tick: nobody waits for one. */
+const ORPHANS = 10_000
 /** Milliseconds that a stop waits for Redis. */
 const GOODBYE = 2000
 const LEAVE_NOTHING = { removeOnComplete: true, removeOnFail: true, attempts: 1 }
@@ -84,7 +86,7 @@ export function createTicks(
     const orphans = watchOrphans(
       redis,
       options,
-      TIMES.stalledInterval,
+      ORPHANS,
       () => [name],
       (id) => held.has(id),
       onStalled,
