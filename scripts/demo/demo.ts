@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { startEngine } from '../../lab/engine.ts'
 import { startRegistry } from '../../lab/registry.ts'
+import { startReceiver } from '../../lab/receiver.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { createWorld, untilPage, webFile, type LabStack } from '../../lab/world.ts'
@@ -48,8 +49,22 @@ async function demo(): Promise<void> {
   tell(`   Stack:         ${stack.dir}, started with docker compose up -d`)
   await show(stack)
 
+  const watchedImage = `${registry.address}/notes:latest`
+  await publishImage(engine, watchedImage, 'version 1')
+  const watched = await world.addStack('notes', webFile(watchedImage, 'x-deployer: { watch: update, every: "* * * * *" }\n'))
+  await watched.compose('up', '-d')
+  await untilPage(watched, 'version 1')
+  tell(`   Another one:   ${watched.dir}, whose file says x-deployer: { watch: update, every: "* * * * *" }`)
+
   title('Deployer starts: API, worker and an embedded Redis')
-  const service = await world.start('all', { DEPLOY_SECRET: world.secret })
+  const phone = await startReceiver()
+  cleanUps.push(phone.stop)
+  const service = await world.start('all', {
+    DEPLOY_SECRET: world.secret,
+    SETTLE: '0',
+    NOTIFY_URLS: `json://${phone.address}/phone`,
+    NOTIFY_ON: 'updated',
+  })
   tell(`   API at ${service.client.url}; GET /ready says it is ready`)
 
   title('CI pushes version 2 to the registry and sends a signed webhook')
@@ -66,6 +81,15 @@ async function demo(): Promise<void> {
   tell(`   Deployer says: ${bad.message}`)
   await untilPage(stack, 'version 2')
   await show(stack)
+
+  title('An image of the other stack is pushed, and nobody tells')
+  await publishImage(engine, watchedImage, 'version 2')
+  tell('   Deployer looks once a minute, as the file says')
+  await until('the watched stack to be updated', async () => (await watched.page()) === 'version 2', 150)
+  await show(watched)
+  const message = await until('the message', () => phone.received.find(({ body }) => body.includes(watched.name)))
+  const { title: headline } = JSON.parse(message.body) as { title: string }
+  tell(`   A message has arrived: "${headline}"`)
 
   title('Somebody without the secret tries')
   const stranger = await service.client.raw('POST', `/deploy/${stack.name}`, { 'X-Signature': randomBytes(32).toString('hex') })
@@ -115,7 +139,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await demo()
   await cleanUp()
-  tell('\nSeen: a new version served after a signed webhook, a bad one rolled back, and a stranger turned away.')
+  tell(
+    '\nSeen: a new version served after a signed webhook, a bad one rolled back, an image that nobody announced deployed and told of, and a stranger turned away.',
+  )
   tell('Next: the README says how to put it on your own host.')
   process.exit(0)
 } catch (error) {

@@ -175,6 +175,7 @@ describe('every block of shell in the documentation', () => {
   it('and the demo, which shows the whole way', async () => {
     const output = await command('npm', ['run', '--silent', 'demo'], { CI: 'true' }, repository)
     expect(output).toContain('version 2')
+    expect(output).toMatch(/A message has arrived: ".*updated"/)
   })
 })
 
