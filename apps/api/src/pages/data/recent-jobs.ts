@@ -7,7 +7,19 @@ import { hasEnded } from '../../jobs/to-job.ts'
 /** A job without what only its own page shows. */
 export type JobSummary = Pick<
   Job,
-  'job_id' | 'stack' | 'host' | 'action' | 'to' | 'state' | 'code' | 'rolled_back' | 'source' | 'by' | 'queued_at' | 'started_at' | 'finished_at'
+  | 'job_id'
+  | 'stack'
+  | 'host'
+  | 'action'
+  | 'to'
+  | 'state'
+  | 'code'
+  | 'rolled_back'
+  | 'source'
+  | 'by'
+  | 'queued_at'
+  | 'started_at'
+  | 'finished_at'
 >
 
 /** The newest of a queue's jobs. */
