@@ -89,6 +89,6 @@ it(`shows ${STACKS} stacks with ${STACKS * JOBS_EACH} jobs in a page that is sma
   process.stdout.write(
     `   ${STACKS} stacks: ${Math.round(Buffer.byteLength(text) / 1000)} KB, first byte in ${ofPage.toFixed(0)} ms; as JSON in ${ofList.toFixed(0)} ms\n`,
   )
-  // That list asks Redis for the jobs of each stack.
-  expect(ofPage / ofList).toBeLessThan(1)
+  // That list asks Redis for the jobs of each stack. The best of each, since others may be busy on this machine.
+  expect(Math.min(...page) / Math.min(...list)).toBeLessThan(1)
 })

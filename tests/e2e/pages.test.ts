@@ -104,8 +104,12 @@ describe('the pages', () => {
     expect((await page('/ui')).text).not.toContain(world.secret)
   })
 
-  it('follow a job live, also from an event on', async () => {
+  it('follow a job live', async () => {
     const { body } = await client.plain('POST', '/deploy/media', 'media')
+    for (const path of ['/ui/events', `/ui/jobs/${body.job_id}/events`]) {
+      const head = await client.raw('HEAD', path, login)
+      expect([head.status, head.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+    }
     const response = await fetch(`${client.url}/ui/jobs/${body.job_id}/events`, { headers: login })
     expect(response.headers.get('content-type')).toBe('text/event-stream')
     expect(await response.text()).toMatch(/event: done\ndata: \{"job_id":"[^"]+","stack":"media"[^\n]+\n/)

@@ -66,7 +66,11 @@ export function createPageGate({ login, logins, limits, onProof }: PageGate, vie
  * @throws {Problem} `forbidden`, unless it was sent by a page of here that is not too old.
  */
 export async function readForm(c: Context<AppEnv>, token: PageToken): Promise<URLSearchParams> {
-  if (originOf(c) !== 'same') throw new Problem('forbidden', 'This form was not sent by a page of here. Nothing was done.')
+  if (originOf(c) !== 'same')
+    throw new Problem(
+      'forbidden',
+      'This form was not sent by a page of here, or a proxy in between does not pass its Host header on. Nothing was done.',
+    )
   if (!c.req.header('Content-Type')?.startsWith('application/x-www-form-urlencoded')) {
     throw new Problem('invalid_request', 'A form of a page is application/x-www-form-urlencoded.')
   }

@@ -31,6 +31,7 @@ export function createPageNews(subscriber: Redis, held: HeldAnswers): (c: Contex
   setInterval(() => tell(': still here\n\n'), HEARTBEAT).unref()
 
   return (c) => {
+    if (c.req.method === 'HEAD') return c.body(null, 200, EVENT_STREAM)
     const { outgoing } = c.env
     const place = held.hold('stream', c.get('caller'), outgoing)
     // Who does not read misses news, and keeps nothing here.

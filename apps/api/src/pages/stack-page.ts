@@ -6,6 +6,7 @@ import type { Watched } from './data/held-and-newer.ts'
 import type { JobSummary } from './data/recent-jobs.ts'
 import { layout } from './layout.ts'
 import { caller } from './parts/asker.ts'
+import { awayNotice } from './parts/away-notice.ts'
 import { badge } from './parts/badge.ts'
 import { differences } from './parts/differences.ts'
 import { button } from './parts/form.ts'
@@ -69,15 +70,6 @@ export function stackPage(view: View, known: KnownStack): Html {
       <div id="live-jobs" data-live>${jobs.length === 0 ? html`<p class="empty">${words.stack.noJobs}</p>` : jobsTable(view, jobs)}</div>
     </section>`
   return layout(view, { title: `${stack.name}@${stack.host}`, news: pageAt(view, 'events'), content })
-}
-
-function awayNotice(view: View, host: string, lastSeen: number | null): Html {
-  const { stacks } = view.words
-  return html`<p class="notice warn">
-    ${icon('warn')}<span
-      ><strong><bdi>${stacks.away(host)}</bdi></strong> ${stacks.awaySince}: ${time(view, lastSeen)}. ${stacks.awayMeaning}</span
-    >
-  </p>`
 }
 
 /** Why a stack is held, and until when. */

@@ -5,9 +5,9 @@ import type { StackRow } from './data/stack-rows.ts'
 import { layout } from './layout.ts'
 import { answers } from './parts/answers.ts'
 import { asker } from './parts/asker.ts'
+import { awayNotice } from './parts/away-notice.ts'
 import { badge } from './parts/badge.ts'
 import { healthBadge } from './parts/health.ts'
-import { icon } from './parts/icon.ts'
 import { versionOf } from './parts/image.ts'
 import { action, jobAt, stackLink } from './parts/link.ts'
 import { outcome } from './parts/outcome.ts'
@@ -59,7 +59,9 @@ export function stacksPage(
 ): Html {
   const { stacks } = view.words
   const content = html`<h1>${stacks.title}</h1>
-    <div id="live-hosts" data-live>${hosts.filter(({ online }) => !online).map((host) => awayNotice(view, host))}</div>
+    <div id="live-hosts" data-live>
+      ${hosts.filter(({ online }) => !online).map(({ name, lastSeen }) => awayNotice(view, name, lastSeen))}
+    </div>
     ${
       all.length === 0
         ? emptyState(view, hosts)
@@ -69,15 +71,6 @@ export function stacksPage(
             ${pages(view, filter, fitting.length)}`
     }`
   return layout(view, { title: stacks.title, news: pageAt(view, 'events'), content, isFirst: true })
-}
-
-function awayNotice(view: View, { name, lastSeen }: KnownHost): Html {
-  const { stacks } = view.words
-  return html`<p class="notice warn">
-    ${icon('warn')}<span
-      ><strong><bdi>${stacks.away(name)}</bdi></strong> ${stacks.awaySince}: ${time(view, lastSeen)}. ${stacks.awayMeaning}</span
-    >
-  </p>`
 }
 
 function emptyState({ words: { stacks } }: View, hosts: KnownHost[]): Html {

@@ -22,7 +22,6 @@ export function eventRoutes(api: ApiContext) {
     api.authenticate((c) => c.req.param('id') ?? ''),
     async (c) => {
       const { job } = await readJob(c, api, 'read')
-      if (c.req.method === 'HEAD') return c.body(null, 200, EVENT_STREAM)
       return streamJob(c, api, job)
     },
   )
@@ -30,6 +29,7 @@ export function eventRoutes(api: ApiContext) {
 
 /** Sends a job's events to whoever may read it. */
 export function streamJob(c: Context<AppEnv>, api: ApiContext, job: Job): Response {
+  if (c.req.method === 'HEAD') return c.body(null, 200, EVENT_STREAM)
   const last = c.req.header('Last-Event-ID') ?? ''
   const resumes = /^\d{1,20}-\d{1,20}$/.test(last)
   const { outgoing } = c.env

@@ -1,6 +1,6 @@
 import type { OutcomeCode } from '@deployer/shared/job'
 
-/** What the pages say, in English. The other dictionary has the same shape. */
+/** What the pages say, in English. The other dictionary has the same shape. Longer than other files, since one place has all words. */
 export const en = {
   lang: 'en',
   nav: { label: 'Pages', stacks: 'Stacks', queues: 'Queues', api: 'API', skip: 'To the content' },
