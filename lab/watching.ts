@@ -19,7 +19,7 @@ export interface Watching {
   updates(stack: string): Promise<Update[]>
   /** Asks for a check, as the API does. @returns The job's id. */
   check(stack: string): Promise<string>
-  /** All that was put into the outbox. */
+  /** All that was put into the outbox since. */
   outbox(): Promise<OutboxEntry[]>
   close(): Promise<void>
 }
@@ -28,7 +28,19 @@ export function createWatching(url: string, host: string): Watching {
   const redis = new Redis(url, { maxRetriesPerRequest: null })
   const connection = { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }
   const ticks = new Queue(`@${host}`, connection)
-  const outbox = async () => (await redis.xrange(OUTBOX_KEY, '-', '+')).map(([, [, entry = '']]) => OutboxEntry.parse(JSON.parse(entry)))
+  const entries: OutboxEntry[] = []
+  // An API takes entries out as soon as they are there, so what is put in is heard.
+  const hearing = redis.duplicate()
+  const heard = hearing.monitor().then((monitor) => {
+    monitor.on('monitor', (_time: string, [command = '', key, ...rest]: string[]) => {
+      if (command.toUpperCase() === 'XADD' && key === OUTBOX_KEY) entries.push(OutboxEntry.parse(JSON.parse(rest.at(-1) ?? '')))
+    })
+    return monitor
+  })
+  const outbox = async () => {
+    await heard
+    return entries
+  }
   const ends = async () => (await outbox()).flatMap((entry) => (entry.kind === 'round' && entry.phase === 'end' ? [entry] : []))
   const promote = async (what: 'tick' | 'wake') => {
     const due = await until(`the next ${what}`, async () => (await ticks.getDelayed()).find(({ name }) => name === what))
@@ -59,6 +71,8 @@ export function createWatching(url: string, host: string): Watching {
     outbox,
     async close() {
       await ticks.close()
+      ;(await heard).disconnect()
+      hearing.disconnect()
       redis.disconnect()
     },
   }

@@ -31,7 +31,7 @@ export const Update = z.object({
   image: z.string(),
   /** Digest of the image that runs; `null` where it has none. */
   running: z.string().nullable(),
-  /** Digest that the name has now; `null` where the registry did not answer. */
+  /** The digest that is next: that which the name has now, or with `min_age` one that it had before; `null` where the registry did not answer. */
   available: z.string().nullable(),
   /** When this digest was seen here first: RFC 3339. */
   first_seen: z.iso.datetime().nullable(),

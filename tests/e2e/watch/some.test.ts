@@ -2,6 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
+import { pushIndex } from '../../../lab/push-index.ts'
 import { registryDigest } from '../../../lab/registry-digest.ts'
 import { publishImage } from '../../../lab/sample-image.ts'
 import { startStack } from '../../../lab/start-stack.ts'
@@ -128,6 +129,31 @@ it('what only has to wait is deployed when its moment comes, without another que
   await watching.wake()
   expect(await ended(stack.name, 1)).toMatchObject({ ok: true, changes: [{ to_digest: second }] })
   await untilPage(stack, 'v2')
+})
+
+it('an index of two platforms is what its digest says, in two stacks that have it', async () => {
+  const repository = `${registry}/multi`
+  const architecture = (await engine.docker('version', '--format', '{{.Server.Arch}}')).trim()
+  const push = async (version: string) => {
+    await publishImage(engine, `${repository}:${version}`, version)
+    await publishImage(engine, `${repository}:other`, `${version} of another platform`)
+    const other = architecture === 'amd64' ? 'arm64' : 'amd64'
+    return pushIndex(repository, 'latest', { [other]: 'other', [architecture]: version })
+  }
+  const file = (port: number) =>
+    `x-deployer: { watch: update }\nservices:\n  web: { image: "${repository}:latest", init: true, ports: ["127.0.0.1:${port}:8080"] }\n`
+  const first = await push('v1')
+  const stacks = [await startStack(world, client, 'multi-a', file), await startStack(world, client, 'multi-b', file)]
+  await watching.round()
+  for (const stack of stacks) expect(await watching.updates(stack.name)).toEqual([])
+
+  const second = await push('v2')
+  await watching.round()
+  for (const stack of stacks) {
+    expect(await ended(stack.name, 1)).toMatchObject({ ok: true, changes: [{ from_digest: first, to_digest: second }] })
+    await untilPage(stack, 'v2')
+    await until('nothing left', async () => (await watching.updates(stack.name)).length === 0)
+  }
 })
 
 it('a check on request does for a stack what a tick does, and for one that is not watched it tells and does no more', async () => {

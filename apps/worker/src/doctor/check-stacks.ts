@@ -13,7 +13,7 @@ import { listStacks } from '../stacks/list-stacks.ts'
 import { locateStack } from '../stacks/locate-stack.ts'
 import { isOwn } from '../stacks/own-containers.ts'
 import { COMPOSE_FILES } from '../stacks/found-files.ts'
-import { findProjectFiles } from '../stacks/project-files.ts'
+import { findProjectFiles, fingerprint, type ProjectFiles } from '../stacks/project-files.ts'
 import { readDotEnv } from '../stacks/project-name.ts'
 import { stackSecrets } from '../stacks/stack-secrets.ts'
 import { config } from '../steps/config.ts'
@@ -79,7 +79,8 @@ async function checkStack(host: Host, name: string, containers: Container[] | nu
     const folder = await open(paths.dir, 'r')
     const said: string[] = []
     const context = { signal: AbortSignal.timeout(PATIENCE), log: (line: string) => void said.push(line) }
-    const { resolved } = await config(host.compose, paths, project, files, folder.fd, context)
+    const reader = { compose: host.compose, paths, lockFd: folder.fd, fingerprint: (of: ProjectFiles) => fingerprint(paths, of) }
+    const { resolved } = await config(reader, project, files, context)
     await folder.close()
     const redact = createRedact(stackSecrets(name, readDotEnv(paths.dir), resolved?.definition ?? null))
     if (!resolved) {

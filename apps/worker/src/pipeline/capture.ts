@@ -20,7 +20,7 @@ import { whatRuns } from './what-runs.ts'
  */
 export async function capture(tools: Tools, journal: Journal): Promise<boolean> {
   if (journal.file.open || journal.file.unproven) return false
-  const { engine, compose, paths, lockFd, clock, limits } = tools
+  const { engine, paths, clock, limits } = tools
   const context: StepContext = { signal: clock.timeout(limits.configTimeout * 1000), log: () => undefined }
   const { observed } = await status(engine, paths, context)
   const project = ownProject(paths, observed.own)
@@ -31,7 +31,7 @@ export async function capture(tools: Tools, journal: Journal): Promise<boolean> 
   const current = journal.current()
   if (current && Object.values(compare(current, own)).every(({ action }) => ['keep', 'start', 'stop'].includes(action))) return false
   const files = findProjectFiles(paths, own, current)
-  const { resolved } = await config(compose, paths, project, files, lockFd, context)
+  const { resolved } = await config(tools, project, files, context)
   if (!resolved) return false
   const known = await withHashes(tools, draftOf(tools, resolved, files), current, context.signal)
   const before = await whatRuns(

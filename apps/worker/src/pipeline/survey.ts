@@ -31,7 +31,7 @@ export interface Survey {
  * @throws {Refusal} when a deploy would do damage.
  */
 export async function survey(tools: Tools, journal: Journal, { job }: DeployRequest): Promise<Survey | { failed: StepName }> {
-  const { engine, compose, limits, paths, steps, lockFd } = tools
+  const { engine, limits, paths, steps } = tools
   const current = journal.current()
   let observed: Observed = { all: [], own: [], broken: [] }
   const seen = await steps.run('status', limits.statusTimeout, async (context) => {
@@ -59,7 +59,7 @@ export async function survey(tools: Tools, journal: Journal, { job }: DeployRequ
     if (named !== null && named !== project) {
       context.log(`the file calls the project "${named}"; what runs is called "${project}", and stays so until it is started anew by hand`)
     }
-    const end = await config(compose, paths, project, files, lockFd, context)
+    const end = await config(tools, project, files, context)
     resolved = end.resolved
     if (resolved) tools.hide(resolved.definition)
     return end

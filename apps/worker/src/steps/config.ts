@@ -1,4 +1,4 @@
-import type { Compose, StackPaths } from '../ports.ts'
+import type { Tools } from '../converge/tools.ts'
 import { fromFiles } from '../converge/compose-args.ts'
 import { ComposeModel } from '../release/release.ts'
 import type { ProjectFiles } from '../stacks/project-files.ts'
@@ -9,6 +9,8 @@ export interface Resolved {
   definition: ComposeModel
   /** Variables that have no value. */
   unset: string[]
+  /** What the files' fingerprint was before they were read: whoever changes them meanwhile makes it another one. */
+  fingerprint: string
 }
 
 /** Compose says so of each, on its standard error. */
@@ -18,16 +20,16 @@ const UNSET = /The \\?"([A-Za-z_][A-Za-z0-9_]*)\\?" variable is not set/
  * Checks the stack's files. The resolved file holds secrets: it stays in memory, and none of it is printed.
  *
  * @param project Its name; `null`: the one that compose finds by itself.
+ * @param files What to read, and what tells whether it has changed.
  */
 export async function config(
-  compose: Compose,
-  paths: StackPaths,
+  { compose, paths, lockFd, fingerprint }: Pick<Tools, 'compose' | 'paths' | 'lockFd' | 'fingerprint'>,
   project: string | null,
   files: ProjectFiles,
-  lockFd: number,
   context: StepContext,
 ): Promise<StepEnd & { resolved: Resolved | null }> {
   const unset = new Set<string>()
+  const before = fingerprint(files)
   const { args } = fromFiles({ project: project ?? '', ...files })
   const { exitCode, stdout } = await compose.run(paths, [...(project === null ? args.slice(2) : args), 'config', '--format', 'json'], {
     signal: context.signal,
@@ -40,6 +42,7 @@ export async function config(
     lockFd,
   })
   if (exitCode === null) return { how: 'killed', resolved: null }
-  const resolved = exitCode === 0 ? { definition: ComposeModel.parse(JSON.parse(stdout)), unset: [...unset].sort() } : null
+  const resolved =
+    exitCode === 0 ? { definition: ComposeModel.parse(JSON.parse(stdout)), unset: [...unset].sort(), fingerprint: before } : null
   return { how: 'exited', code: exitCode, resolved }
 }
