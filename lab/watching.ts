@@ -1,9 +1,10 @@
 import { Queue } from 'bullmq'
 import { randomUUIDv7 } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { OUTBOX_KEY, OutboxEntry } from '@deployer/shared/outbox'
+import type { OutboxEntry } from '@deployer/shared/outbox'
 import { KEY_PREFIX, queueName } from '@deployer/shared/queue'
 import { StackUpdates, updatesKey, type Update } from '@deployer/shared/updates'
+import { hearOutbox } from './hear-outbox.ts'
 import { until } from './until.ts'
 
 /** A look at what a host's watching does, and a hand on its clock. */
@@ -28,18 +29,10 @@ export function createWatching(url: string, host: string): Watching {
   const redis = new Redis(url, { maxRetriesPerRequest: null })
   const connection = { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }
   const ticks = new Queue(`@${host}`, connection)
-  const entries: OutboxEntry[] = []
-  // An API takes entries out as soon as they are there, so what is put in is heard.
-  const hearing = redis.duplicate()
-  const heard = hearing.monitor().then((monitor) => {
-    monitor.on('monitor', (_time: string, [command = '', key, ...rest]: string[]) => {
-      if (command.toUpperCase() === 'XADD' && key === OUTBOX_KEY) entries.push(OutboxEntry.parse(JSON.parse(rest.at(-1) ?? '')))
-    })
-    return monitor
-  })
+  const heard = hearOutbox(url)
   const outbox = async () => {
-    await heard
-    return entries
+    await heard.ready
+    return heard.entries
   }
   const ends = async () => (await outbox()).flatMap((entry) => (entry.kind === 'round' && entry.phase === 'end' ? [entry] : []))
   const promote = async (what: 'tick' | 'wake') => {
@@ -71,8 +64,7 @@ export function createWatching(url: string, host: string): Watching {
     outbox,
     async close() {
       await ticks.close()
-      ;(await heard).disconnect()
-      hearing.disconnect()
+      heard.stop()
       redis.disconnect()
     },
   }
