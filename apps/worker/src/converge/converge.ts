@@ -70,7 +70,8 @@ export async function converge(tools: Tools, course: Course, context: StepContex
     if (end.how === 'killed') context.log('compose was killed from outside; it is started again')
     else if (end.how !== 'exited') return end
     else if (end.code === 0) {
-      const now = compare(release, await observe(tools, course, context.signal))
+      // A name that the engine had not let go yet when compose was killed is free by now.
+      const now = compare(release, await clearLeftovers(engine, await observe(tools, course, context.signal), context))
       if (engine.outages() !== outages) {
         context.log('the Docker Engine was away meanwhile; looking again')
         again = false
