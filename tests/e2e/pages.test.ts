@@ -161,9 +161,10 @@ describe('a form of the pages', () => {
     const id = to.split('/').at(-1) ?? ''
     expect((await client.plain('GET', `/jobs/${id}`, id)).body).toMatchObject({ stack: 'media', ...expected, by: 'ui:ana' })
     expect((await page(to)).text).toContain('ana, on a page')
-    expect(api.logLines()).toContainEqual(
-      expect.objectContaining({ event: 'ui_action', user: 'ana', job_id: id, stack: expect.any(String), host: 'nas' }),
+    const line = await until('its line in the log', () =>
+      api.logLines().find(({ event, job_id }) => event === 'ui_action' && job_id === id),
     )
+    expect(line).toMatchObject({ user: 'ana', stack: expect.any(String), host: 'nas' })
   })
 
   it('holds a stack with a reason, releases it, and skips an image', async () => {
@@ -186,6 +187,7 @@ describe('a form of the pages', () => {
     expect((await send(`${media}/skip`, { token, service: 'db', digest: digestOf('5') })).status).toBe(303)
     expect(await scene.redis.hgetall(skipsKey('nas'))).toEqual({ 'media/db': digestOf('5') })
     expect((await page(media)).text).toContain('Update skipped')
+    await until('the last line in the log', () => told('skip').length > 0)
     expect(['hold', 'release_hold', 'skip'].map((action) => told(action).length)).toEqual([1, 1, 1])
   })
 
@@ -196,6 +198,7 @@ describe('a form of the pages', () => {
     const again = await send(`/ui/jobs/${queued}/cancel`, { token })
     expect(again.status).toBe(409)
     expect(again.text).toContain('It is too late to cancel')
+    await until('its line in the log', () => told('cancel').length > 0)
     expect(told('cancel')).toHaveLength(1)
   })
 

@@ -77,6 +77,7 @@ describe('POST /stacks/{stack}/check', () => {
     const { status, body, headers } = await client.timed('POST', '/stacks/media/check')
     expect([status, body.action, body.source, body.by]).toEqual([202, 'check', 'request', 'default'])
     expect(headers.get('location')).toBe(`/jobs/${body.job_id}`)
+    await client.plain('GET', `/jobs/${body.job_id}?wait=true`, body.job_id)
     const waited = await as('checker')('POST', '/stacks/media/check?wait=true', { host: 'nas' })
     expect([waited.status, waited.body.action, waited.body.ok, waited.body.by]).toEqual([200, 'check', true, 'checker'])
   })

@@ -13,9 +13,9 @@ import { mustBeKept, queueJob } from '../routes/deploy.ts'
 import { readJob } from '../routes/jobs.ts'
 import { parseInput } from '../routes/wait-query.ts'
 import { UNTILS } from './ask-page.ts'
-import { readWatched } from './data/held-and-newer.ts'
+import { readWatched } from '../read-watched.ts'
 import { placeOf } from './data/place-of.ts'
-import { holdStack, releaseStack, skipDigest } from './holds.ts'
+import { holdStack, releaseStack, skipDigest } from '../write-holds.ts'
 import { readForm } from './page-gate.ts'
 import type { PageToken } from './page-token.ts'
 import { jobAt } from './parts/link.ts'
@@ -103,7 +103,7 @@ export function actionRoutes(api: ApiContext, user: string, token: PageToken, vi
     .post(
       `${at}/release-hold`,
       stackForm(async (c, place) => {
-        const was_held = await beforeDeadline(c, releaseStack(api.redis, place.host, place.stack))
+        const { was_held } = await beforeDeadline(c, releaseStack(api.redis, place.host, place.stack))
         return done(c, 'release_hold', place, stackAt(viewOf(c), place), { was_held })
       }),
     )

@@ -177,9 +177,12 @@ function changes({ words }: View, { changes }: Job): Html {
           html`<tr class="${change.to === null ? 'remove' : ''}">
             <th scope="row"><bdi>${change.service}</bdi></th>
             <td>${what(change)}</td>
-            <td data-label="${columns.from}">${digest(change.from_digest ?? change.from)}</td>
+            <td data-label="${columns.from}">
+              ${digest(change.from_digest ?? change.from)} <bdi class="small image">${change.from_version ?? ''}</bdi>
+            </td>
             <td data-label="${columns.to}">
-              ${digest(change.to_digest ?? change.to)} <bdi class="small image">${change.image === '' ? '' : versionOf(change)}</bdi>
+              ${digest(change.to_digest ?? change.to)}
+              <bdi class="small image">${change.image === '' ? '' : versionOf({ ...change, version: change.to_version })}</bdi>
             </td>
             <td>${change.why === null ? '' : reasons[change.why]}</td>
           </tr>`,

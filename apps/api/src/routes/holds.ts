@@ -1,6 +1,6 @@
 import { Hono, type Context } from 'hono'
 import { z } from 'zod'
-import { Hold, holdInForce, holdsKey } from '@deployer/shared/updates'
+import { Hold } from '@deployer/shared/updates'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { Problem, queueUnavailable } from '../problem.ts'
@@ -8,6 +8,7 @@ import type { ApiContext } from './context.ts'
 import { findHost } from './find-host.ts'
 import { readJson } from './read-json.ts'
 import { HostBody, HostQuery } from './stacks.ts'
+import { holdStack, releaseStack } from '../write-holds.ts'
 import { parseInput } from './wait-query.ts'
 
 /** The body of a request for a hold. */
@@ -33,19 +34,15 @@ export function holdRoutes(api: ApiContext) {
       const by = c.get('caller').key
       const end = until ? new Date(until).toISOString() : null
       const hold: Hold = { reason, until: end, by, since: new Date(now).toISOString() }
-      await beforeDeadline(c, api.redis.hset(holdsKey(host), stack, JSON.stringify(hold)))
+      await beforeDeadline(c, holdStack(api.redis, host, stack, hold))
       tell(c, api, { event: 'stack_held', stack, host, reason, until: end }, 'a stack is held')
       return c.json({ stack, host, hold })
     })
     .delete('/stacks/:stack/hold', proven, async (c) => {
       const stack = c.req.param('stack')
       const host = await hostOf(c, api, parseInput(HostBody, readJson(c)).host)
-      const [[, former], [, held]] = (await beforeDeadline(
-        c,
-        api.redis.multi().hget(holdsKey(host), stack).hdel(holdsKey(host), stack).exec(),
-      )) as [[null, string | null], [null, number]]
-      const reason = holdInForce(former, 0)?.reason
-      if (held > 0) tell(c, api, { event: 'stack_released', stack, host, reason }, 'a stack is no longer held')
+      const { was_held, former } = await beforeDeadline(c, releaseStack(api.redis, host, stack))
+      if (was_held) tell(c, api, { event: 'stack_released', stack, host, reason: former?.reason }, 'a stack is no longer held')
       return c.json({ stack, host, hold: null })
     })
 }

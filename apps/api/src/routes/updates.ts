@@ -1,6 +1,5 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { skipsKey } from '@deployer/shared/updates'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { Problem, queueUnavailable } from '../problem.ts'
@@ -10,6 +9,7 @@ import { startJob } from './deploy.ts'
 import { findHost } from './find-host.ts'
 import { readJson } from './read-json.ts'
 import { HostBody, HostQuery } from './stacks.ts'
+import { skipDigest } from '../write-holds.ts'
 import { parseInput } from './wait-query.ts'
 
 /** The body of a request that leaves an image out. */
@@ -40,7 +40,7 @@ export function updateRoutes(api: ApiContext) {
         throw new Problem('no_update', `No newer image of "${service}" is known that could be left out. POST /stacks/${stack}/check looks.`)
       }
       const { image, available: digest } = update
-      await beforeDeadline(c, api.redis.hset(skipsKey(host), `${stack}/${service}`, digest))
+      await beforeDeadline(c, skipDigest(api.redis, host, stack, service, digest))
       const who = { caller: c.get('caller').key, client: c.get('clientAddress'), request_id: c.get('requestId') }
       api.logger.info({ event: 'update_skipped', stack, host, service, image, digest, ...who }, 'an image is left out')
       return c.json({ stack, host, service, image, digest })

@@ -56,6 +56,13 @@ describe('one service', () => {
     ],
     ['is quarantined', { quarantined: 'b' }, {}, { state: 'quarantined', available: 'b' }, {}],
     [
+      'is quarantined, and what came before it is passed by',
+      { quarantined: 'c', seen: seen(['a', 9], ['b', 8], ['c', 1]) },
+      {},
+      { state: 'quarantined', available: 'c' },
+      {},
+    ],
+    [
       'was quarantined, and the name has moved',
       { quarantined: 'b', seen: seen(['a', 9], ['b', 8], ['c', 1]) },
       {},

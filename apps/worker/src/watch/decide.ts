@@ -61,7 +61,9 @@ function judge(one: WatchedService, circumstances: Circumstances, settled: numbe
   const nothing = { available: null, first_seen: null, eligible_at: null }
   if (source !== 'answered') return { ...known, ...nothing, state: source }
   const all = newer(one)
-  const usable = all.filter(({ digest }) => digest !== one.skipped && digest !== one.quarantined)
+  // What came before one that has failed is passed by as well: nobody waits for it any more.
+  const failed = all.findIndex(({ digest }) => digest === one.quarantined)
+  const usable = all.slice(failed + 1).filter(({ digest }) => digest !== one.skipped)
   const ripe = ({ at }: Seen) => Date.parse(at) + minAge
   // The newest that is old enough, also when the name has moved on; before that the first that will be.
   const chosen = mode === 'notify' ? usable.at(-1) : (usable.findLast((seen) => ripe(seen) <= now) ?? usable[0])

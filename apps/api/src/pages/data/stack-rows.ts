@@ -4,7 +4,7 @@ import type { Hold, Update } from '@deployer/shared/updates'
 import { parseReleases } from '../../read-releases.ts'
 import type { ApiContext } from '../../routes/context.ts'
 import { healthOf, type Health } from '../parts/health.ts'
-import { readWatched } from './held-and-newer.ts'
+import { readWatched } from '../../read-watched.ts'
 import type { createRecentJobs, RecentJobs } from './recent-jobs.ts'
 
 /** A stack as the list shows it. */
