@@ -1,5 +1,6 @@
 import { queueName } from '@deployer/shared/queue'
 import { RELEASES_KEY } from '@deployer/shared/releases'
+import { settleWithin } from '@deployer/shared/settle-within'
 import { untraced } from '@deployer/shared/telemetry'
 import { capture } from '../pipeline/capture.ts'
 import { reportRun } from '../pipeline/report-run.ts'
@@ -10,6 +11,8 @@ import type { JobTools } from './run-job.ts'
 
 /** Milliseconds in which a lock that nobody holds is had, also on a busy machine: what a deploy changes it keeps itself. */
 const PATIENCE = 3000
+/** Milliseconds that a stop waits for what changes nothing, and may wait for a Redis that has gone. */
+const GOODBYE = 2000
 /** Milliseconds until a stack is looked at again that could not be looked at. */
 const AGAIN = 10_000
 
@@ -52,7 +55,7 @@ export function createCaptureStacks(tools: JobTools): CaptureStacks {
     add,
     async stop() {
       waiting.clear()
-      await working
+      await settleWithin(GOODBYE, working ?? Promise.resolve())
     },
   }
 }

@@ -18,6 +18,8 @@ import { hasOwnContainer, type JobTools, type RunTools } from './run-job.ts'
 const INTERVAL = 10_000
 /** Milliseconds in which a lock that nobody holds is had. */
 const PATIENCE = 3000
+/** Milliseconds that a stop waits for Redis, which may have gone. */
+const GOODBYE = 2000
 
 /** Ends what nobody else ends. */
 export interface Recovery {
@@ -33,15 +35,26 @@ export interface Recovery {
 export function createRecovery(tools: JobTools): Recovery {
   const { dataDir, logger, redis, stopping } = tools
   const working = new Map<string, Promise<void>>()
+  /** Of those: what changes a stack. */
+  const changing = new Set<Promise<void>>()
 
   async function lookAt(stack: string): Promise<void> {
     try {
       const file = peekJournal(tools.journalStore(stack))
-      if (file?.open) await finishOpen(tools, stack)
+      if (file?.open) await change(finishOpen(tools, stack))
       if (redis.status !== 'ready') return
       for (const end of file?.untold ?? []) await tellEnd(tools, end)
     } catch (error) {
       logger.debug({ event: 'recovery_failed', stack, err: error }, 'what is open in this stack could not be ended yet')
+    }
+  }
+
+  async function change(what: Promise<void>): Promise<void> {
+    changing.add(what)
+    try {
+      await what
+    } finally {
+      changing.delete(what)
     }
   }
 
@@ -62,8 +75,9 @@ export function createRecovery(tools: JobTools): Recovery {
     look,
     async stop() {
       clearInterval(timer)
-      // What it has begun to change is finished.
-      await Promise.all(working.values())
+      // What it has begun to change is finished; what Redis is to hear can wait for the next start.
+      await Promise.allSettled(changing)
+      await settleWithin(GOODBYE, Promise.all(working.values()))
     },
   }
 }

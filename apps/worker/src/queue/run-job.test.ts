@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -240,6 +241,17 @@ it('a hold that comes while a job waits for its stack counts for it', async () =
   await expect(runJob(job, data.stack, late, new AbortController())).rejects.toThrow('late')
   expect(await stored(jobId)).toMatchObject({ code: 'held' })
   await redis.del(holdsKey('nas'))
+})
+
+it('a worker that stops does not wait for a Redis that has gone while it was to hear of an end', async () => {
+  const untold = [{ jobId: randomUUIDv7(), job: data, report: ended({ state: 'failed', code: 'rollback_failed', message: 'away' }) }]
+  const journal = { version: 1, next: 1, current: null, unproven: false, open: null, kept: [], pulled: [] }
+  store.write('journal.json', JSON.stringify({ ...journal, untold }))
+  const gone = new Proxy(redis, { get: (of, name) => (name === 'exists' ? () => new Promise(() => undefined) : Reflect.get(of, name)) })
+  const recovery = createRecovery({ ...tools, redis: gone })
+  void recovery.look()
+  await recovery.stop()
+  store.write('journal.json', JSON.stringify({ ...journal, untold: [] }))
 })
 
 it('what a job had left open is told of once more when it has ended in another way', async () => {
