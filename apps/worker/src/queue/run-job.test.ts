@@ -247,6 +247,7 @@ it('a worker that stops does not wait for a Redis that has gone while it was to 
   const untold = [{ jobId: randomUUIDv7(), job: data, report: ended({ state: 'failed', code: 'rollback_failed', message: 'away' }) }]
   const journal = { version: 1, next: 1, current: null, unproven: false, open: null, kept: [], pulled: [] }
   store.write('journal.json', JSON.stringify({ ...journal, untold }))
+  await redis.ping()
   const gone = new Proxy(redis, { get: (of, name) => (name === 'exists' ? () => new Promise(() => undefined) : Reflect.get(of, name)) })
   const recovery = createRecovery({ ...tools, redis: gone })
   void recovery.look()
