@@ -15,7 +15,7 @@ export default defineConfig({
       },
       { test: { name: 'simulation', include: ['tests/simulation/**/*.test.ts'], ...patience } },
       // Most of the time these wait, for a health check or a lock: more of them at once than there are cores.
-      { test: { name: 'e2e', include: ['tests/{e2e,chaos,watch}/**/*.test.ts'], ...patience, maxWorkers: 3, sequence: { groupOrder: 1 } } },
+      { test: { name: 'e2e', include: ['tests/{e2e,chaos,watch}/**/*.test.ts'], ...patience, maxWorkers: 4, sequence: { groupOrder: 1 } } },
       // What is held against a time or a ratio has the machine to itself, and so has Chromium, which gives up requests when networks come and go.
       { test: { name: 'alone', include: ['tests/alone/**/*.test.ts'], ...patience, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],

@@ -16,7 +16,8 @@ export interface OwnEngine extends Engine {
   stop(): Promise<void>
 }
 
-const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`
+/** As it is now: another engine's programs may have been put first. */
+const programs = () => ({ PATH: `${process.env['PATH']}:/usr/sbin:/sbin` })
 
 /**
  * Starts an engine with a folder and a bridge of its own. It sets no rules of the kernel's, of which there are only the machine's: another engine's
@@ -34,7 +35,7 @@ export async function startOwnEngine({ liveRestore, mirror }: { liveRestore: boo
   const folders = `--data-root ${home}/data --exec-root ${home}/exec --pidfile ${home}/pid`
   const block = `10.${randomInt(100, 200)}`
   const addresses = `${block}.0.0/16`
-  const ip = (...args: string[]) => command('ip', args, { PATH })
+  const ip = (...args: string[]) => command('ip', args, programs())
   // Not `--bridge none`: an engine that is told so removes the machine's docker0.
   await ip('link', 'add', bridge, 'type', 'bridge')
   await ip('address', 'add', `${block}.255.1/24`, 'dev', bridge)
@@ -45,10 +46,10 @@ export async function startOwnEngine({ liveRestore, mirror }: { liveRestore: boo
       .trim()
       .split(/ +/)
   // Other engines of this machine have the kernel drop what no rule lets pass, also within one bridge.
-  const pass = (what: '-I' | '-D') => command('iptables', [what, 'FORWARD', '-s', addresses, '-d', addresses, '-j', 'ACCEPT'], { PATH })
+  const pass = (what: '-I' | '-D') => command('iptables', [what, 'FORWARD', '-s', addresses, '-d', addresses, '-j', 'ACCEPT'], programs())
   await pass('-I')
   const start = async () => {
-    const child = startChild('dockerd', options, { PATH })
+    const child = startChild('dockerd', options, programs())
     await until(
       'an answer of dockerd',
       () => {
@@ -85,7 +86,7 @@ export async function startOwnEngine({ liveRestore, mirror }: { liveRestore: boo
       const mounts = readFileSync('/proc/mounts', 'utf8')
         .split('\n')
         .flatMap((line) => line.split(' ')[1] ?? [])
-      for (const mount of mounts.filter((path) => path.startsWith(`${home}/`)).reverse()) await command('umount', ['-l', mount], { PATH })
+      for (const mount of mounts.filter((path) => path.startsWith(`${home}/`)).reverse()) await command('umount', ['-l', mount], programs())
       rmSync(home, { recursive: true, force: true })
     },
   }
@@ -97,9 +98,9 @@ async function restoreDocker0(former: string): Promise<void> {
   const [{ addr_info: addresses = [] } = {}] = JSON.parse(former) as {
     addr_info?: { local: string; prefixlen: number; family: string }[]
   }[]
-  await command('ip', ['link', 'add', 'docker0', 'type', 'bridge'], { PATH })
+  await command('ip', ['link', 'add', 'docker0', 'type', 'bridge'], programs())
   for (const { local, prefixlen, family } of addresses) {
-    if (family === 'inet') await command('ip', ['address', 'add', `${local}/${prefixlen}`, 'dev', 'docker0'], { PATH })
+    if (family === 'inet') await command('ip', ['address', 'add', `${local}/${prefixlen}`, 'dev', 'docker0'], programs())
   }
-  await command('ip', ['link', 'set', 'docker0', 'up'], { PATH })
+  await command('ip', ['link', 'set', 'docker0', 'up'], programs())
 }

@@ -117,6 +117,16 @@ describe('a deploy', () => {
       ['config', false],
     ])
     expect(answer.body.steps[1].tail).toMatch(/yaml/)
+    stack.write('compose.yaml', 'services: {}\n')
+    const empty = await deploy(stack.name)
+    expect([empty.body.code, empty.body.steps.map((step: any) => [step.name, step.ok])]).toEqual([
+      'step_failed',
+      [
+        ['status', true],
+        ['config', false],
+      ],
+    ])
+    expect(empty.body.steps[1].tail).toContain('has no service')
     stack.write('compose.yaml', webFile(image('broken'))(Number(new URL(stack.url).port)))
     expect(await stack.containers()).toEqual(before)
   })

@@ -174,6 +174,7 @@ describe('a hold', () => {
     ['with one too long', { reason: 'x'.repeat(501) }],
     ['until a time without a zone', { reason: 'r', until: '2999-01-01T00:00:00' }],
     ['until a time that is over', { reason: 'r', until: '2020-01-01T00:00:00Z' }],
+    ['until a time that cannot be written', { reason: 'r', until: '9999-12-31T23:59:59-12:00' }],
     ['until a word', { reason: 'r', until: 'tomorrow' }],
   ])('is refused %s', async (_, body) => {
     expect(await outcome(client.timed('PUT', '/stacks/media/hold', body))).toEqual([422, 'invalid_request'])

@@ -149,6 +149,7 @@ async function work(
     definition,
     project,
     services,
+    starts: !rest.includes('--no-start'),
     remakesDependents,
     paths,
     files: fromInput ? '-' : `${paths.workingDir}/compose.yaml`,
@@ -179,6 +180,8 @@ interface Up {
   project: string
   /** Empty: all. */
   services: string[]
+  /** Without `--no-start`. */
+  starts: boolean
   remakesDependents: boolean
   paths: StackPaths
   files: string
@@ -198,6 +201,7 @@ async function up(work: Up): Promise<void> {
     const needs = Object.keys(definition.services[service]?.depends_on ?? {})
     if (await make(work, service, work.remakesDependents && needs.some((name) => remade.has(name)))) remade.add(service)
   }
+  if (!work.starts) return
   // Compose starts what nothing holds up beside what waits.
   const waits = (service: string): boolean =>
     Object.entries(definition.services[service]?.depends_on ?? {}).some(

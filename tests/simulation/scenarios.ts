@@ -157,6 +157,11 @@ export async function makeScenarios(): Promise<Scenario[]> {
     make('an image that ends with 0', 'before', (state) => {
       newImage('usage')(state)
     }),
+    make('an image that ends at once, of a service that was down before', 'before', (state) => {
+      push(state, 'reg/api:1', '2', 'crash')
+      const [api] = state.engine.containers.filter(({ project, service }) => project === STACK && service === 'api')
+      if (api) Object.assign(api, { state: 'created', startedAt: '' })
+    }),
     make('a definition that ends at once', 'before', newCommand('crash')),
     make('a definition that cannot be started', 'before', newCommand('taken')),
     make('a dependency that is not healthy', 'before', (state) => push(state, 'reg/db:1', '2', 'sick')),

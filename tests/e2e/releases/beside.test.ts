@@ -109,12 +109,12 @@ it('what breaks beside a deploy that did not touch it fails that deploy', async 
 it('a service that the file has under a profile is left as it is, running or not', async () => {
   await publishImage(engine, image('profile'), 'v1')
   const more = `  tool:\n    image: ${image('profile')}\n    init: true\n    profiles: [tools]\n`
-  const stack = await world.addStack('profile', webFile(image('profile'), more))
-  await stack.compose('--profile', 'tools', 'up', '-d')
+  const stack = await startStack(world, client, 'profile', webFile(image('profile'), more), {}, ['--profile', 'tools'])
   const before = await stack.idsOf('tool')
   await publishImage(engine, image('profile'), 'v2')
   const { body, text } = await deployAndWait(client, stack.name)
   expect(body, text).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
+  expect(body.steps[1].tail).toContain('tool runs, but its profile is not switched on here, so it is left alone')
   await untilPage(stack, 'v2')
   expect(await stack.idsOf('tool')).toEqual(before)
   expect(await stateOf(before[0])).toBe('running')

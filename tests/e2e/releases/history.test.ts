@@ -53,6 +53,39 @@ it('a rollback takes the last deploy back and no other, once more goes further, 
   })
 })
 
+it('a rollback after an update by hand goes to what ran before that', async () => {
+  await publishImage(engine, image('hand'), 'v1')
+  const stack = await startStack(world, client, 'hand', webFile(image('hand')))
+  await publishImage(engine, image('hand'), 'v2')
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, release: 2 })
+  await publishImage(engine, image('hand'), 'v3')
+  await stack.compose('pull', '--quiet')
+  await stack.compose('up', '-d')
+  const { body, text } = await client.timed('POST', `/stacks/${stack.name}/rollback?wait=true`)
+  expect(body, text).toMatchObject({ ok: true, release: 2 })
+  await untilPage(stack, 'v2')
+})
+
+it('a service that was stopped by hand stays so after a failure, on the image that it had, and no rollback goes to that', async () => {
+  await publishImage(engine, image('down'), 'v1')
+  const stack = await startStack(world, client, 'down', webFile(image('down'), `  more:\n    image: ${image('down')}\n    init: true\n`))
+  await stack.compose('stop', '-t', '0', 'web')
+  await publishImage(engine, image('down'), 'v2', 'crash')
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ rolled_back: true, release: 2 })
+  const [web = ''] = await stack.idsOf('web')
+  const format = '{{.State.Running}} {{.Config.Labels.version}}'
+  expect((await engine.docker('inspect', '--format', format, web)).trim()).toBe('false v1')
+  await stack.compose('start', 'web')
+  const picked = await client.timed('POST', `/stacks/${stack.name}/rollback?wait=true`, { to: 2 })
+  expect(picked.body, picked.text).toMatchObject({ ok: true, release: 2 })
+  expect(await stack.compose('ps', '--services', '--status', 'running')).toBe('more\n')
+  await publishImage(engine, image('down'), 'v3')
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true })
+  const { body, text } = await client.timed('POST', `/stacks/${stack.name}/rollback?wait=true`)
+  expect(body, text).toMatchObject({ ok: true })
+  await untilPage(stack, 'v1')
+})
+
 it('a rollback on request to an image that does not start ends in what ran', async () => {
   await publishImage(engine, image('flaky'), 'v1')
   const flag =

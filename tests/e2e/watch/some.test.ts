@@ -185,6 +185,10 @@ it('a check on request does for a stack what a tick does, and for one that is no
   await check()
   expect(await states(stack.name)).toEqual({ web: 'skipped' })
   await watching.redis.del(`deployer:skips:${host}`)
+  // Written by a release that is not this one.
+  await watching.redis.hset(`deployer:holds:${host}`, stack.name, 'no JSON')
+  await check()
+  expect(await states(stack.name)).toEqual({ web: 'held' })
   const hold = { reason: 'a test', until: null, by: 'me', since: new Date().toISOString() }
   await watching.redis.hset(`deployer:holds:${host}`, stack.name, JSON.stringify(hold))
   await check()

@@ -34,6 +34,19 @@ describe('what is told', () => {
   it.each<[string, (Job | { late: Job })[], string[]]>([
     ['a success', [good, good], ['succeeded', 'succeeded']],
     ['the same failure once', [bad('web ended after 3 s'), bad('web ended after 4 s')], ['failed', '-']],
+    [
+      'the same failure of other images, at another time',
+      [
+        bad('web exited with 1, sha256:1f0e; release 12 runs again. See 10.0.0.1:80->10.0.0.2:43110 at 2026-01-01T00:00:00.000Z'),
+        bad('web exited with 137, sha256:20aa; release 3 runs again. See 10.0.0.1:80->10.0.0.2:51234 at 2026-01-02T00:00:00.123Z'),
+      ].map((job) => ({ ...job, message: job.message?.replace(/(?<=sha256:)\w+/, (start) => start.repeat(16)) ?? null })),
+      ['failed', '-'],
+    ],
+    [
+      'the failure of another service with a number',
+      [bad('db1 ended'), bad('db2 ended'), bad('app-2 ended')],
+      ['failed', 'failed', 'failed'],
+    ],
     ['another failure', [bad('web ended'), bad('db ended')], ['failed', 'failed']],
     [
       'the same failure with another outcome',

@@ -39,12 +39,22 @@ export function decide(
   return { memory: { entry, events, fault, toldAt: known ? (memory?.toldAt ?? at) : at }, events }
 }
 
+/** What differs from one time to the next: times, ids and digests, and numbers that stand alone. Those in the name of a service do not. */
+const VARYING = new RegExp(
+  [
+    String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`,
+    String.raw`\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`,
+    String.raw`\b[0-9a-f]{12,}\b`,
+    String.raw`(?<![\w-])\d+(?:\.\d+)*(?:m?s)?(?!\w|-\w)`,
+  ].join('|'),
+  'gi',
+)
+
 /** What a failure has in common with one that is the same; `null` for what is none. */
 function faultOf({ state, code, rolled_back, message, steps }: Job): string | null {
   if (state !== 'failed') return null
   const step = steps.find(({ ok }) => !ok)?.name ?? ''
-  // Without what differs from one time to the next: digests, ids, numbers of releases, seconds.
-  const core = (message ?? '').replace(/[0-9a-f]*\d[0-9a-f]*/gi, '#')
+  const core = (message ?? '').replace(VARYING, '#')
   return [code, rolled_back, step, core].join(' ')
 }
 

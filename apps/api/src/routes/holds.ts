@@ -16,6 +16,7 @@ export const HoldBody = HostBody.extend({
   reason: z.string('reason says why, for whoever is refused').trim().pipe(Hold.shape.reason).describe('Why, for whoever is refused.'),
   until: z.iso
     .datetime({ offset: true, error: 'until is a time with its zone, such as 2027-01-01T00:00:00Z' })
+    .refine((time) => new Date(time).getUTCFullYear() <= 9999, 'until is after the year 9999: without it a hold has no end')
     .nullish()
     .describe('When the hold ends by itself; otherwise somebody releases it.'),
 })

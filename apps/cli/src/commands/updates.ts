@@ -95,7 +95,7 @@ function print(stacks: WatchedStack[], terminal: Terminal): void {
 
 /** A hold in a line. */
 export function formatHold(stack: string, { by, since, until, reason }: Hold): string {
-  return `${stack} is held by ${by} since ${since}${until === null ? '' : ` until ${until}`}: ${reason}`
+  return `${stack} is held by ${by} since ${since}${until === null ? '' : ` until ${until}`}: ${reason.replaceAll(/\s+/g, ' ')}`
 }
 
 function digest(value: string | null): string {

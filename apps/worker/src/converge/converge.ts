@@ -110,20 +110,28 @@ async function makeRun(
       context.log(`${service} is stopped again`)
     }
   }
-  const able = wrong.filter((service) => service in release.services && !release.services[service]?.stopped)
-  if (heading === 'before' && able.length === 0) return { how: 'exited', code: 0 }
+  const ours = wrong.filter((service) => service in release.services)
+  const isStopped = (service: string) => release.services[service]?.stopped === true
+  const all = Object.keys(release.services)
+  // With a service that is to be stopped `up` is only run for what it takes: it would start that one again.
+  const everything = heading === 'target' && !all.some(isStopped)
+  const able = ours.filter((service) => !isStopped(service))
+  // Stopped, and on the image that it had: whoever starts it gets what was there.
+  const halted = ours.filter((service) => isStopped(service) && plan[service]?.action === 'recreate')
+  const grouped = everything ? [all] : [able, halted].filter((some) => some.length > 0)
   let end: StepEnd = { how: 'exited', code: 0 }
-  const groups = groupByNames(release, heading === 'target' ? Object.keys(release.services) : able)
+  const groups = grouped.flatMap((services) => groupByNames(release, services))
   for (const group of groups) {
     const named = Object.entries(release.services).filter(([service]) => group.includes(service) || !isElsewhere(release, service))
     await nameImages(engine, Object.fromEntries(named), pullWithCompose(tools), context)
     const { args, ...input } = files && tools.fingerprint(release) === release.fingerprint ? fromFiles(release) : fromKept(release)
     const [first = ''] = group
     // What another service needs may run another image under the same name, and stays on it.
-    const alone = heading === 'target' && isElsewhere(release, first) ? ['--no-deps'] : []
-    const services = heading === 'target' && groups.length === 1 ? [] : [...alone, ...scales(release, group), ...group]
+    const alone = everything && isElsewhere(release, first) ? ['--no-deps'] : []
+    const services = everything && groups.length === 1 ? [] : [...alone, ...scales(release, group), ...group]
+    const how = halted.includes(first) ? ['--no-start', '--no-deps'] : ['-d']
     const up = (stop: AbortSignal) =>
-      compose.run(paths, [...args, 'up', '-d', '--pull', 'never', '--no-build', ...services], {
+      compose.run(paths, [...args, 'up', ...how, '--pull', 'never', '--no-build', ...services], {
         ...input,
         signal: stop,
         onLine: context.log,

@@ -162,7 +162,8 @@ export class Journal {
   }
 
   /** Keeps a release, unless it is what is known to run. @returns It, with its number. */
-  save(release: Omit<Release, 'number'>, verified = false): Release {
+  save(release: Omit<Release, 'number'>, proven = false): Release {
+    const verified = proven && isAllUp(release)
     const current = this.current()
     if (current && isSameRelease(current, { ...release, number: current.number })) {
       if (verified && !this.isVerified(current.number)) this.#keep(current.number, true)
@@ -216,7 +217,9 @@ export class Journal {
   close(report: RunReport, current: number, proven: boolean, keep: number, rejected = this.#file.rejected): void {
     const { open } = this.#file
     if (!open) throw new Error('nothing is open in this journal')
-    const kept = this.#file.kept.map((one) => (one.number === current && proven ? { ...one, verified: true } : one))
+    const release = this.release(current)
+    const verified = proven && release !== null && isAllUp(release)
+    const kept = this.#file.kept.map((one) => (one.number === current && verified ? { ...one, verified } : one))
     const newest = kept
       .filter(({ verified }) => verified)
       .map(({ number }) => number)
@@ -286,4 +289,9 @@ function withHashesOf(release: Release, other: Omit<Release, 'number'>): Release
     return [service, { ...one, hashes: one.hashes && [...new Set([...one.hashes, ...more])] }]
   })
   return { ...release, services: Object.fromEntries(services) as Release['services'] }
+}
+
+/** Of a service that is stopped in a release nobody has seen that it runs: that release is gone back to only where somebody picks it. */
+function isAllUp({ services }: Pick<Release, 'services'>): boolean {
+  return Object.values(services).every(({ stopped }) => !stopped)
 }

@@ -10,6 +10,7 @@ import { draftOf } from './fix-target.ts'
 import { withHashes } from './hashes.ts'
 import { createMadeFromFiles } from './made-from-files.ts'
 import { createImageLookup } from './resolve-images.ts'
+import { switchedOff } from './survey.ts'
 import { whatRuns } from './what-runs.ts'
 
 /**
@@ -24,7 +25,7 @@ export async function capture(tools: Tools, journal: Journal): Promise<boolean> 
   const context: StepContext = { signal: clock.timeout(limits.configTimeout * 1000), log: () => undefined }
   const { observed } = await status(engine, paths, context)
   const project = ownProject(paths, observed.own)
-  const own = observed.own.filter((container) => container.project === project)
+  let own = observed.own.filter((container) => container.project === project)
   if (project === null || !own.some(isRunning)) return false
   // Somebody is in the middle of an `up`: what is stopped now is being replaced.
   if (own.some(({ state }) => state === 'created')) return false
@@ -33,6 +34,8 @@ export async function capture(tools: Tools, journal: Journal): Promise<boolean> 
   const files = findProjectFiles(paths, own, current)
   const { resolved } = await config(tools, project, files, context)
   if (!resolved) return false
+  const off = await switchedOff(tools, resolved.definition, files, own)
+  own = own.filter(({ service }) => !off.has(service))
   const known = await withHashes(tools, draftOf(tools, resolved, files), current, context.signal)
   const before = await whatRuns(
     own,

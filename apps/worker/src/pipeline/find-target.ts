@@ -2,8 +2,9 @@ import { z } from 'zod'
 import type { StepName } from '@deployer/shared/job'
 import type { Tools } from '../converge/tools.ts'
 import type { Journal } from '../journal/journal.ts'
+import type { Container } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
-import { isRunning } from '../release/compare.ts'
+import { compare, isRunning } from '../release/compare.ts'
 import type { ComposeModel, Release } from '../release/release.ts'
 import { build } from '../steps/build.ts'
 import { refuseUnset } from '../steps/refuse-unset.ts'
@@ -50,7 +51,7 @@ async function findBoth(tools: Tools, journal: Journal, request: DeployRequest, 
   const kept = keptReleases(journal)
   const context: StepContext = { signal: tools.clock.timeout(tools.limits.configTimeout * 1000), log: () => undefined }
   if (!resolved) {
-    const target = await renewHashes(tools, journal, chooseRelease(journal, request.job.to, tools.paths.name))
+    const target = await renewHashes(tools, journal, chooseRelease(journal, request.job.to, tools.paths.name, own))
     const [first = target, ...rest] = kept
     return { before: await whatRuns(own, [first, ...rest], createImageLookup(tools.engine, context.signal), null), target }
   }
@@ -139,7 +140,7 @@ async function refuseUnsetNow(
  *
  * @throws {Refusal} `release_not_found`, `nothing_to_roll_back`.
  */
-function chooseRelease(journal: Journal, to: number | undefined, stack: string): Release {
+function chooseRelease(journal: Journal, to: number | undefined, stack: string, own: Container[]): Release {
   if (to !== undefined) {
     const wanted = journal.release(to)
     if (wanted && wanted.lost.length === 0) return wanted
@@ -155,8 +156,11 @@ function chooseRelease(journal: Journal, to: number | undefined, stack: string):
       `Release ${to} of "${stack}" is not kept (any more). GET /stacks/${stack}/releases lists those that are.`,
     )
   }
-  const current = journal.file.current ?? Number.POSITIVE_INFINITY
-  const former = journal.releases().find(({ release, verified }) => verified && release.lost.length === 0 && release.number < current)
+  const current = journal.current()
+  const isMine = current === null || journal.file.unproven || Object.values(compare(current, own)).every(({ why }) => why !== 'image')
+  // What somebody has brought by hand comes after the release that is known to have run.
+  const limit = (current?.number ?? Number.POSITIVE_INFINITY) + (isMine ? 0 : 1)
+  const former = journal.releases().find(({ release, verified }) => verified && release.lost.length === 0 && release.number < limit)
   if (former) return former.release
   throw new Refusal(
     'nothing_to_roll_back',

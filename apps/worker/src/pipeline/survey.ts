@@ -9,7 +9,7 @@ import type { ComposeModel } from '../release/release.ts'
 import { findProjectFiles, namedProject, type ProjectFiles } from '../stacks/project-files.ts'
 import { config, type Resolved } from '../steps/config.ts'
 import { ownProject, refuseForeignContainers } from '../steps/refuse.ts'
-import { status, type Observed } from '../steps/status.ts'
+import { runningServices, status, type Observed } from '../steps/status.ts'
 import { isOk } from '../steps/step.ts'
 import type { DeployRequest } from './deploy.ts'
 
@@ -53,6 +53,7 @@ export async function survey(tools: Tools, journal: Journal, { job }: DeployRequ
     return { project, ...only(observed, (one) => one.project === project && !off.has(one.service)), files, resolved: null }
   }
   let resolved: Resolved | null = null
+  let off = new Set<string>()
   const read = await steps.run('config', limits.configTimeout, async (context) => {
     if (files.files.length > 0) context.log(`the files that the stack was started from: ${[...files.files, ...files.envFiles].join(', ')}`)
     const named = project === null ? null : namedProject(paths, files)
@@ -61,7 +62,14 @@ export async function survey(tools: Tools, journal: Journal, { job }: DeployRequ
     }
     const end = await config(tools, project, files, context)
     resolved = end.resolved
-    if (resolved) tools.hide(resolved.definition)
+    if (!resolved) return end
+    const { definition } = resolved
+    tools.hide(definition)
+    const own = observed.own.filter((container) => container.project === definition.name)
+    off = await switchedOff(tools, definition, files, own)
+    for (const service of runningServices(own).filter((one) => off.has(one))) {
+      context.log(`${service} runs, but its profile is not switched on here, so it is left alone: COMPOSE_PROFILES in .env switches it on`)
+    }
     return end
   })
   const valid = resolved as Resolved | null
@@ -69,8 +77,6 @@ export async function survey(tools: Tools, journal: Journal, { job }: DeployRequ
   project = valid.definition.name
   refuseForeignContainers(paths, project, observed.all)
   refuseNotRunning(tools, journal, observed.own)
-  const own = observed.own.filter((container) => container.project === project)
-  const off = await switchedOff(tools, valid.definition, files, own)
   return { project, ...only(observed, (one) => one.project === project && !off.has(one.service)), files, resolved: valid }
 }
 
@@ -88,7 +94,7 @@ function refuseNotRunning({ paths }: Tools, journal: Journal, own: Container[]):
 }
 
 /** Services that the files have but a profile switches off: what runs of them is left alone, as compose does. */
-async function switchedOff(tools: Tools, definition: ComposeModel, files: ProjectFiles, own: Container[]): Promise<Set<string>> {
+export async function switchedOff(tools: Tools, definition: ComposeModel, files: ProjectFiles, own: Container[]): Promise<Set<string>> {
   if (own.every(({ service }) => service in definition.services)) return new Set()
   const { args } = fromFiles({ project: definition.name, ...files })
   const { stdout } = await tools.compose.run(tools.paths, [...args, '--profile', '*', 'config', '--services'], {

@@ -42,7 +42,7 @@ export async function whatRuns(
       digest: digestOf(name, (await image(first.imageId))?.digests ?? []),
       hashes: known ? allHashes(source.services[service]?.hashes ?? null, first) : null,
       count: own.length,
-      stopped: !own.some(isRunning) && own.some(({ state, exitCode }) => state === 'exited' && exitCode !== 0),
+      stopped: !own.some(isRunning) && own.some(({ state, exitCode }) => state === 'created' || (state === 'exited' && exitCode !== 0)),
       mayEnd: !own.some(isRunning),
     }
   }

@@ -70,6 +70,7 @@ describe('compare', () => {
     ['one that ended', {}, [{ state: 'exited', exitCode: 0 }], 'start', 'stopped'],
     ['one that restarts', {}, [{ state: 'restarting', exitCode: 1 }], 'keep', null],
     ['one that was stopped by hand and is', { stopped: true }, [{ state: 'exited', exitCode: 137 }], 'keep', null],
+    ['one that was stopped by hand, with another image', { stopped: true }, [{ imageId: 'sha256:old' }], 'recreate', 'image'],
     ['one that was stopped by hand and runs', { stopped: true }, [{}], 'stop', null],
   ])('%s', (_, wanted, containers, action, why) => {
     const plan = compare(

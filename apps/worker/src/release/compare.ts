@@ -44,7 +44,9 @@ export function compare(release: Release, observed: Container[]): Plan {
 }
 
 function compareService(wanted: ServiceRelease, containers: Container[]): ServicePlan {
-  if (wanted.stopped) return { action: containers.some(isRunning) ? 'stop' : 'keep', why: null, containers }
+  if (wanted.stopped && containers.every(({ imageId }) => imageId === wanted.imageId)) {
+    return { action: containers.some(isRunning) ? 'stop' : 'keep', why: null, containers }
+  }
   if (containers.length === 0) return { action: wanted.count > 0 ? 'create' : 'keep', why: wanted.count > 0 ? 'missing' : null, containers }
   if (containers.some(({ imageId }) => imageId !== wanted.imageId)) return { action: 'recreate', why: 'image', containers }
   if (containers.some(({ configHash }) => wanted.hashes?.includes(configHash) === false)) {

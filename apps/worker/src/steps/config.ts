@@ -42,7 +42,13 @@ export async function config(
     lockFd,
   })
   if (exitCode === null) return { how: 'killed', resolved: null }
-  const resolved =
-    exitCode === 0 ? { definition: ComposeModel.parse(JSON.parse(stdout)), unset: [...unset].sort(), fingerprint: before } : null
-  return { how: 'exited', code: exitCode, resolved }
+  if (exitCode !== 0) return { how: 'exited', code: exitCode, resolved: null }
+  const definition = ComposeModel.parse(JSON.parse(stdout))
+  // A file that was cut off: `up` would fail, after everything that runs had been removed.
+  if (Object.keys(definition.services).length === 0) {
+    const says = 'the compose file has no service, or none whose profile is switched on'
+    context.log(says)
+    return { how: 'disproved', says, resolved: null }
+  }
+  return { how: 'exited', code: 0, resolved: { definition, unset: [...unset].sort(), fingerprint: before } }
 }

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '@deployer/shared/logger'
-import { Hold, holdsKey, skipsKey, updatesKey, type StackUpdates, type Update, type UpdateState } from '@deployer/shared/updates'
+import { holdInForce, holdsKey, skipsKey, updatesKey, type StackUpdates, type Update, type UpdateState } from '@deployer/shared/updates'
 import { peekJournal, type JournalStore } from '../journal/journal.ts'
 import type { Clock } from '../ports.ts'
-import { decide, type Circumstances, type Decision, type WatchedService } from './decide.ts'
+import { decide, type Decision, type WatchedService } from './decide.ts'
 import type { StackLook } from './look-at-stacks.ts'
 import type { KnownStack, WatchFile, WatchMemory } from './memory.ts'
 import { requestDeploy } from './request-deploy.ts'
@@ -90,16 +90,9 @@ function decisionOf(
     return { service, image, mode, running, seen, source, skipped, quarantined: rejected[service] ?? null }
   })
   const { window, minAge, settle } = wishes
-  return decide(services, { now, zone, window, minAge, settle, hold: readHold(heldAs, now) })
-}
-
-/** One whose time is over holds nothing. */
-function readHold(json: string | undefined, now: number): Circumstances['hold'] {
-  if (json === undefined) return null
-  const until = Hold.safeParse(JSON.parse(json)).data?.until ?? null
-  // One that cannot be read is one.
-  if (until === null) return { until: null }
-  return Date.parse(until) > now ? { until: Date.parse(until) } : null
+  const held = holdInForce(heldAs, now)
+  const hold = held && { until: held.until === null ? null : Date.parse(held.until) }
+  return decide(services, { now, zone, window, minAge, settle, hold })
 }
 
 /** Nothing is known of a stack whose wishes cannot be read. */
