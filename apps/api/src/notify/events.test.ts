@@ -47,6 +47,11 @@ describe('what is told', () => {
       [bad('db1 ended'), bad('db2 ended'), bad('app-2 ended')],
       ['failed', 'failed', 'failed'],
     ],
+    [
+      'two that fail in turns once each, and again what has got worse in between',
+      [bad('web ended'), bad('db ended'), bad('web ended'), bad('x', { code: 'rollback_failed' }), bad('web ended')],
+      ['failed', 'failed', '-', 'rollback_failed', 'failed'],
+    ],
     ['another failure', [bad('web ended'), bad('db ended')], ['failed', 'failed']],
     [
       'the same failure with another outcome',
@@ -78,9 +83,9 @@ describe('what is told', () => {
   it('of watching is an update where something changed', () => {
     const changes = [{ service: 'web' } as Job['changes'][number]]
     expect(tell({ ...good, source: 'watch', changes }, { ...good, source: 'watch' })).toEqual(['updated', 'succeeded'])
-    expect(
-      decide({ entry: '0', events: [], fault: 'x', toldAt: 0 }, '1', { ...good, source: 'watch', changes }, false, 0, 0).events,
-    ).toEqual(['recovered', 'updated', 'succeeded'])
+    expect(decide({ entry: '0', events: [], kind: 'x', told: {} }, '1', { ...good, source: 'watch', changes }, false, 0, 0).events).toEqual(
+      ['recovered', 'updated', 'succeeded'],
+    )
   })
 
   it('is the same when it is decided again, and nothing once a newer one was', () => {

@@ -7,10 +7,10 @@ export interface StackMemory {
   entry: string
   /** What was decided of it. */
   events: NotifyEvent[]
-  /** How it fails; `null`: it does not. */
-  fault: string | null
-  /** When this was told last: milliseconds since the epoch. */
-  toldAt: number
+  /** How it fails: outcome and step; `null`: it does not. */
+  kind: string | null
+  /** What was told of that, and when: milliseconds since the epoch. Of two services that fail now one is the first, now the other. */
+  told: Record<string, number>
 }
 
 /**
@@ -34,9 +34,12 @@ export function decide(
   if (memory && memory.entry > entry) return { memory, events: [] }
   // What a worker has ended after all runs as it should.
   const fault = late && job.code !== 'rollback_failed' ? null : faultOf(job)
-  const known = fault !== null && memory?.fault === fault && at - memory.toldAt < repeat
-  const events = known ? [] : eventsOf(job, late, memory?.fault != null)
-  return { memory: { entry, events, fault, toldAt: known ? (memory?.toldAt ?? at) : at }, events }
+  const before = fault !== null && memory?.kind === fault.kind ? memory.told : {}
+  const told = Object.fromEntries(Object.entries(before).filter(([, toldAt]) => at - toldAt < repeat))
+  const known = fault !== null && Object.hasOwn(told, fault.core)
+  if (fault !== null && !known) told[fault.core] = at
+  const events = known ? [] : eventsOf(job, late, memory?.kind != null)
+  return { memory: { entry, events, kind: fault?.kind ?? null, told }, events }
 }
 
 /** What differs from one time to the next: times, ids and digests, and numbers that stand alone. Those in the name of a service do not. */
@@ -51,11 +54,10 @@ const VARYING = new RegExp(
 )
 
 /** What a failure has in common with one that is the same; `null` for what is none. */
-function faultOf({ state, code, rolled_back, message, steps }: Job): string | null {
+function faultOf({ state, code, rolled_back, message, steps }: Job): { kind: string; core: string } | null {
   if (state !== 'failed') return null
   const step = steps.find(({ ok }) => !ok)?.name ?? ''
-  const core = (message ?? '').replace(VARYING, '#')
-  return [code, rolled_back, step, core].join(' ')
+  return { kind: [code, rolled_back, step].join(' '), core: (message ?? '').replace(VARYING, '#') }
 }
 
 function eventsOf(job: Job, late: boolean, wasFailing: boolean): NotifyEvent[] {
