@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 const patience = { testTimeout: 240_000, hookTimeout: 400_000 }
+/** Most of the time they wait, for a health check or a lock: more of them at once than there are cores. */
+const together = { maxWorkers: 5, sequence: { groupOrder: 0 } }
 
 export default defineConfig({
   test: {
@@ -11,13 +13,13 @@ export default defineConfig({
           name: 'unit',
           include: ['apps/**/*.test.ts', 'packages/**/*.test.ts', 'launcher/**/*.test.ts', 'scripts/**/*.test.ts'],
           ...patience,
+          ...together,
         },
       },
-      { test: { name: 'simulation', include: ['tests/simulation/**/*.test.ts'], ...patience } },
-      // Most of the time these wait, for a health check or a lock: more of them at once than there are cores.
-      { test: { name: 'e2e', include: ['tests/{e2e,chaos,watch}/**/*.test.ts'], ...patience, maxWorkers: 4, sequence: { groupOrder: 1 } } },
+      { test: { name: 'simulation', include: ['tests/simulation/**/*.test.ts'], ...patience, ...together } },
+      { test: { name: 'e2e', include: ['tests/{e2e,chaos,watch}/**/*.test.ts'], ...patience, ...together } },
       // What is held against a time or a ratio has the machine to itself, and so has Chromium, which gives up requests when networks come and go.
-      { test: { name: 'alone', include: ['tests/alone/**/*.test.ts'], ...patience, fileParallelism: false, sequence: { groupOrder: 2 } } },
+      { test: { name: 'alone', include: ['tests/alone/**/*.test.ts'], ...patience, fileParallelism: false, sequence: { groupOrder: 1 } } },
     ],
   },
 })

@@ -17,6 +17,7 @@ import { drawGrowth } from './plot.ts'
 import { measureRequests } from './requests.ts'
 import { formatGrowth, formatMeasurements } from './table.ts'
 import { measureWaiters } from './waiters.ts'
+import { measureWatching } from './watching.ts'
 
 /** Every measurement by its name; each gives one figure or several. */
 const MEASUREMENTS: Record<string, (bench: Bench) => Promise<Measurement | Measurement[]>> = {
@@ -28,6 +29,7 @@ const MEASUREMENTS: Record<string, (bench: Bench) => Promise<Measurement | Measu
   requests: (bench) => measureRequests(bench, 7, 4),
   waiters: (bench) => measureWaiters(bench, 5000),
   rest: (bench) => measureAtRest(bench, 60, 6),
+  watching: (bench) => measureWatching(bench, 100, 3),
   image: (bench) => measureImage(bench),
 }
 const GROWTH = 'growth'
