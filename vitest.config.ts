@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 const patience = { testTimeout: 240_000, hookTimeout: 400_000 }
 /** Most of the time they wait, for a health check or a lock: more of them at once than there are cores. */
-const together = { maxWorkers: 5, sequence: { groupOrder: 0 } }
+const together = { maxWorkers: 4, sequence: { groupOrder: 0 } }
 
 export default defineConfig({
   test: {

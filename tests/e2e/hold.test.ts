@@ -85,7 +85,7 @@ describe('a hold', () => {
 
   it('does not keep what has begun from being ended, by another worker too', async () => {
     const { job_id: id } = (await deploy('')).body
-    await until('up to run', async () => (await client.plain('GET', `/jobs/${id}`, id)).body.steps.length === 3)
+    await until('compose to recreate', async () => (await stack.containers()).length === 2)
     await worker.stop('SIGKILL')
     await hold()
     worker = await start()

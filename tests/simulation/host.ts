@@ -9,7 +9,7 @@ import { createPatientEngine } from '../../apps/worker/src/adapters/patient-engi
 import type { DeployLimits } from '../../apps/worker/src/converge/tools.ts'
 import { JournalFile, type JournalStore } from '../../apps/worker/src/journal/journal.ts'
 import type { Clock, Engine, PatientEngine } from '../../apps/worker/src/ports.ts'
-import type { RunTools } from '../../apps/worker/src/queue/run-job.ts'
+import type { RunTools } from '../../apps/worker/src/queue/work-on.ts'
 import { Refusal } from '../../apps/worker/src/refusal.ts'
 import { Release } from '../../apps/worker/src/release/release.ts'
 import { Death, createFate, never, watched, type Fate, type Process, type Stroke } from './fate.ts'

@@ -1,5 +1,5 @@
 import { JobAborted } from '../../apps/worker/src/queue/job-aborted.ts'
-import { Unfinished } from '../../apps/worker/src/queue/run-job.ts'
+import { Unfinished } from '../../apps/worker/src/queue/work-on.ts'
 import type { Process, Stroke } from './fate.ts'
 import { Host, STACK, type HostState, type QueuedJob } from './host.ts'
 import { finishOpen, journalOf, runHelper, startJob } from './start-job.ts'

@@ -12,7 +12,7 @@ const image = (name: string) => `${registry}/beside-${name}:latest`
 const { client } = await world.start('all')
 const stateOf = async (id = '') => (await engine.docker('inspect', '--format', '{{.State.Status}}', id)).trim()
 
-it('what was broken before does not fail a deploy that does not touch it, and is named', async () => {
+it.concurrent('what was broken before does not fail a deploy that does not touch it, and is named', async () => {
   await publishImage(engine, image('degraded'), 'v1')
   await publishImage(engine, image('looping'), 'v1', 'crash')
   const looping = `  looping:\n    image: ${image('looping')}\n    restart: always\n`
@@ -25,7 +25,7 @@ it('what was broken before does not fail a deploy that does not touch it, and is
   expect(await stack.idsOf('looping')).toEqual(before)
 })
 
-it('an image that is not the expected one is refused before anything changes', async () => {
+it.concurrent('an image that is not the expected one is refused before anything changes', async () => {
   await publishImage(engine, image('expected'), 'v1')
   const stack = await startStack(world, client, 'expected', webFile(image('expected')))
   const former = await registryDigest(image('expected'))
@@ -41,7 +41,7 @@ it('an image that is not the expected one is refused before anything changes', a
   await untilPage(stack, 'v2')
 })
 
-it('a service that was stopped by hand is stopped again by a rollback, and a one-off container runs on', async () => {
+it.concurrent('a service that was stopped by hand is stopped again by a rollback, and a one-off container runs on', async () => {
   await publishImage(engine, image('halted'), 'v1')
   await publishImage(engine, image('db'), 'db')
   const stack = await startStack(world, client, 'halted', webFile(image('halted'), `  db:\n    image: ${image('db')}\n    init: true\n`))
@@ -65,7 +65,7 @@ it('a service that was stopped by hand is stopped again by a rollback, and a one
   await engine.docker('rm', '-f', `once-${stack.name}`)
 })
 
-it('a project of its own in a folder within is not taken for the stack', async () => {
+it.concurrent('a project of its own in a folder within is not taken for the stack', async () => {
   await publishImage(engine, image('outer'), 'v1')
   const inner = `services:\n  inner: { image: "${image('outer')}", init: true }\n`
   const stack = await startStack(world, client, 'outer', webFile(image('outer')), { 'within/compose.yaml': inner })
@@ -106,7 +106,7 @@ it('what breaks beside a deploy that did not touch it fails that deploy', async 
   expect(await stateOf(before[0])).toBe('running')
 })
 
-it('a service that the file has under a profile is left as it is, running or not', async () => {
+it.concurrent('a service that the file has under a profile is left as it is, running or not', async () => {
   await publishImage(engine, image('profile'), 'v1')
   const more = `  tool:\n    image: ${image('profile')}\n    init: true\n    profiles: [tools]\n`
   const stack = await startStack(world, client, 'profile', webFile(image('profile'), more), {}, ['--profile', 'tools'])
@@ -120,7 +120,7 @@ it('a service that the file has under a profile is left as it is, running or not
   expect(await stateOf(before[0])).toBe('running')
 })
 
-it('a service that compose starts again with another is proven too, and started again on the way back', async () => {
+it.concurrent('a service that compose starts again with another is proven too, and started again on the way back', async () => {
   await publishImage(engine, image('again'), 'v1')
   const script = 'for i in 1 2 3; do sleep 1; done; wget -qO- http://web:8080 | grep -q v1 || exit 4; exec sleep 100000'
   const after = `  after:
@@ -140,7 +140,7 @@ it('a service that compose starts again with another is proven too, and started 
   expect(await stateOf(`${stack.name}-after-1`)).toBe('running')
 })
 
-it('says when the file calls the project otherwise than the one that runs', async () => {
+it.concurrent('says when the file calls the project otherwise than the one that runs', async () => {
   await publishImage(engine, image('named'), 'v1')
   const stack = await startStack(world, client, 'named', webFile(image('named')))
   stack.rewrite((port) => `name: another\n${webFile(image('named'))(port)}`)

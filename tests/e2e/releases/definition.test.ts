@@ -19,7 +19,7 @@ const withValue = (value: string) => webFile(image, `${local}    command: ${scri
 const other = await startStack(world, client, 'other', good)
 const otherPort = new URL(other.url).port
 
-describe('a deploy whose images are the same, and whose definition does not work', () => {
+describe.concurrent('a deploy whose images are the same, and whose definition does not work', () => {
   it.each([
     ['a command that fails', good, webFile(image, `${local}    command: ["/bin/busybox", "false"]\n`), 'verify'],
     ['a value that it does not start with', withValue(''), withValue('yes'), 'verify'],

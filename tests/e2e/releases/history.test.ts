@@ -9,7 +9,7 @@ const world = useWorld()
 const image = (name: string) => `${registry}/history-${name}:latest`
 const { client } = await world.start('all')
 
-it('a rollback takes the last deploy back and no other, once more goes further, and any kept release can be picked', async () => {
+it.concurrent('a rollback takes the last deploy back and no other, once more goes further, and any kept release can be picked', async () => {
   const db1 = await publishImage(engine, image('db'), 'db1')
   const web1 = await publishImage(engine, image('web'), 'web1')
   const stack = await startStack(world, client, 'history', webFile(image('web'), `  db:\n    image: ${image('db')}\n    init: true\n`))
@@ -53,7 +53,7 @@ it('a rollback takes the last deploy back and no other, once more goes further, 
   })
 })
 
-it('a rollback after an update by hand goes to what ran before that', async () => {
+it.concurrent('a rollback after an update by hand goes to what ran before that', async () => {
   await publishImage(engine, image('hand'), 'v1')
   const stack = await startStack(world, client, 'hand', webFile(image('hand')))
   await publishImage(engine, image('hand'), 'v2')
@@ -66,7 +66,7 @@ it('a rollback after an update by hand goes to what ran before that', async () =
   await untilPage(stack, 'v2')
 })
 
-it('a service that was stopped by hand stays so after a failure, on the image that it had, and no rollback goes to that', async () => {
+it.concurrent('a service that was stopped by hand stays so after a failure, on the image that it had, and no rollback goes to that', async () => {
   await publishImage(engine, image('down'), 'v1')
   const stack = await startStack(world, client, 'down', webFile(image('down'), `  more:\n    image: ${image('down')}\n    init: true\n`))
   await stack.compose('stop', '-t', '0', 'web')
@@ -86,7 +86,7 @@ it('a service that was stopped by hand stays so after a failure, on the image th
   await untilPage(stack, 'v1')
 })
 
-it('a rollback on request to an image that does not start ends in what ran', async () => {
+it.concurrent('a rollback on request to an image that does not start ends in what ran', async () => {
   await publishImage(engine, image('flaky'), 'v1')
   const flag =
     '    command: ["/bin/busybox", "sh", "-c", "[ ! -e /flags/broken ] && exec httpd -f -p 8080 -h /www"]\n    volumes: ["./flags:/flags:ro"]\n'

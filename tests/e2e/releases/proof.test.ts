@@ -10,7 +10,7 @@ const image = (name: string) => `${registry}/proof-${name}:latest`
 const { client } = await world.start('all', { STEADY_TIME: '6', HEALTH_TIMEOUT: '4', UP_TIMEOUT: '90' })
 const stepOf = (job: any, name: string) => job.steps.find((step: any) => step.name === name)
 
-it.each(['no', 'unless-stopped'])('a server that prints its usage and ends with 0 has failed (restart: %s)', async (restart) => {
+it.concurrent.each(['no', 'unless-stopped'])('a server that prints its usage and ends with 0 has failed (restart: %s)', async (restart) => {
   const name = `usage-${restart}`
   await publishImage(engine, image(name), 'v1')
   const stack = await startStack(world, client, name, webFile(image(name), `    restart: "${restart}"\n`))
@@ -21,7 +21,7 @@ it.each(['no', 'unless-stopped'])('a server that prints its usage and ends with 
   await untilPage(stack, 'v1')
 })
 
-it('a service without a health check that ends within its steady time has failed', async () => {
+it.concurrent('a service without a health check that ends within its steady time has failed', async () => {
   await publishImage(engine, image('dying'), 'v1')
   const stack = await startStack(world, client, 'dying', webFile(image('dying')))
   await publishImage(engine, image('dying'), 'v2', 'die-later')
@@ -31,7 +31,7 @@ it('a service without a health check that ends within its steady time has failed
   await untilPage(stack, 'v1')
 })
 
-it('a service whose start period is long may take it, whatever HEALTH_TIMEOUT says', async () => {
+it.concurrent('a service whose start period is long may take it, whatever HEALTH_TIMEOUT says', async () => {
   const check =
     '    healthcheck: { test: ["CMD", "/bin/busybox", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/"], interval: 1s, start_period: 300s }\n'
   await publishImage(engine, image('late'), 'v1')
@@ -43,7 +43,7 @@ it('a service whose start period is long may take it, whatever HEALTH_TIMEOUT sa
   await untilPage(stack, 'v2')
 })
 
-it('an up that waits for a one-shot which restarts over and over is ended, long before its time is over', async () => {
+it.concurrent('an up that waits for a one-shot which restarts over and over is ended, long before its time is over', async () => {
   await publishImage(engine, image('setup'), 's1', 'one-shot')
   await publishImage(engine, image('waiting'), 'v1')
   const more = `    depends_on: { setup: { condition: service_completed_successfully } }

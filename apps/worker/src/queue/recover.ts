@@ -12,7 +12,8 @@ import { reportRun, type RunReporter } from '../pipeline/report-run.ts'
 import { startHelper } from '../self/helper.ts'
 import { openStack, type OpenStack } from '../stacks/open-stack.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
-import { hasOwnContainer, type JobTools, type RunTools } from './run-job.ts'
+import type { JobTools } from './run-job.ts'
+import { hasOwnContainer, type RunTools } from './work-on.ts'
 
 /** Milliseconds between two looks. */
 const INTERVAL = 10_000

@@ -7,9 +7,10 @@ import { forgetRecords, QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { settleWithin } from '@deployer/shared/settle-within'
 import type { Telemetry } from '@deployer/shared/telemetry'
 import { JobAborted } from './job-aborted.ts'
-import { runJob, Unfinished, type JobTools } from './run-job.ts'
+import { runJob, type JobTools } from './run-job.ts'
 import type { Slots } from './slots.ts'
 import { watchOrphans } from './watch-orphans.ts'
+import { Unfinished } from './work-on.ts'
 
 /**
  * Milliseconds. A dead worker's job is free after `lockDuration` and found by the second look after that. Short, since the lock in
