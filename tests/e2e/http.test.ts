@@ -185,6 +185,7 @@ describe('bad requests', () => {
     ['two different stacks', `/deploy/${stack.name}`, '{"stack":"other"}', 422, 'stack_mismatch'],
     ['an odd wait', `/deploy/${stack.name}?wait=perhaps`, '{}', 422, 'invalid_request'],
     ['an odd timeout', `/deploy/${stack.name}?wait=1&timeout=long`, '{}', 422, 'invalid_request'],
+    ['two different hosts', `/deploy/${stack.name}?host=here`, '{"host":"there"}', 422, 'invalid_request'],
     ['an unknown host', `/deploy/${stack.name}?host=nowhere`, '{}', 404, 'stack_not_found'],
   ])('%s', async (_, path, body, status, code) => {
     const answer = await client.raw('POST', path, { 'X-Signature': hmac(world.secret, body) }, body)

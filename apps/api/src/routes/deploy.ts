@@ -12,7 +12,7 @@ import { Problem, problemAnswer, PROBLEMS, queueUnavailable } from '../problem.t
 import { readReleases } from '../read-releases.ts'
 import type { ApiContext } from './context.ts'
 import { authorize } from './authorize.ts'
-import { findHost, unknownStack } from './find-host.ts'
+import { findHost, oneHost, unknownStack } from './find-host.ts'
 import { readJson } from './read-json.ts'
 import { isWorthADeploy } from './hook-event.ts'
 import { holdWait, waitForEnd } from './wait-for-end.ts'
@@ -77,7 +77,7 @@ export async function startJob(c: Context<AppEnv>, api: ApiContext, { action, st
   if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > 255)) {
     throw new Problem('invalid_request', 'Idempotency-Key must have 1 to 255 characters.')
   }
-  const host = await findHost(c, api, action === 'plan' ? 'read' : action, stack, query.host ?? wish.host)
+  const host = await findHost(c, api, action === 'plan' ? 'read' : action, stack, oneHost(query.host, wish.host))
   if (to !== undefined) await mustBeKept(c, api, host, stack, to)
   // Before anything is accepted: one too many is told so, and may come again.
   const place = (query.wait ?? api.defaultWait) ? holdWait(c, api) : null

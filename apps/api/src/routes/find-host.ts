@@ -39,6 +39,18 @@ export async function findHost(
   return only.host
 }
 
+/**
+ * The host that a request names, in its query or its body.
+ *
+ * @throws {Problem} `invalid_request` where they name two.
+ */
+export function oneHost(inQuery: string | undefined, inBody: string | undefined): string | undefined {
+  if (inQuery !== undefined && inBody !== undefined && inQuery !== inBody) {
+    throw new Problem('invalid_request', `The query names the host "${inQuery}", the body another one. Name it once.`)
+  }
+  return inQuery ?? inBody
+}
+
 /** Whoever sees the stack may know where it is. */
 function wrongHost(api: ApiContext, wanted: string, having: HostedStack[]): Problem {
   const names = having.map(({ host }) => host)

@@ -5,7 +5,7 @@ import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { Problem, queueUnavailable } from '../problem.ts'
 import type { ApiContext } from './context.ts'
-import { findHost } from './find-host.ts'
+import { findHost, oneHost } from './find-host.ts'
 import { readJson } from './read-json.ts'
 import { HostBody, HostQuery } from './stacks.ts'
 import { holdStack, releaseStack } from '../write-holds.ts'
@@ -50,7 +50,7 @@ export function holdRoutes(api: ApiContext) {
 
 async function hostOf(c: Context<AppEnv>, api: ApiContext, inBody: string | undefined): Promise<string> {
   const { host } = parseInput(HostQuery, c.req.query())
-  const found = await findHost(c, api, 'hold', c.req.param('stack') ?? '', host ?? inBody)
+  const found = await findHost(c, api, 'hold', c.req.param('stack') ?? '', oneHost(host, inBody))
   if (api.redis.status !== 'ready') throw queueUnavailable()
   return found
 }

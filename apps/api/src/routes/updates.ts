@@ -6,7 +6,7 @@ import { Problem, queueUnavailable } from '../problem.ts'
 import { readWatched } from '../read-watched.ts'
 import type { ApiContext } from './context.ts'
 import { startJob } from './deploy.ts'
-import { findHost } from './find-host.ts'
+import { findHost, oneHost } from './find-host.ts'
 import { readJson } from './read-json.ts'
 import { HostBody, HostQuery } from './stacks.ts'
 import { skipDigest } from '../write-holds.ts'
@@ -28,7 +28,7 @@ export function updateRoutes(api: ApiContext) {
     .post('/stacks/:stack/skip', proven, async (c) => {
       const { service, host: inBody } = parseInput(SkipBody, readJson(c))
       const stack = c.req.param('stack')
-      const host = await findHost(c, api, 'check', stack, parseInput(HostQuery, c.req.query()).host ?? inBody)
+      const host = await findHost(c, api, 'check', stack, oneHost(parseInput(HostQuery, c.req.query()).host, inBody))
       if (api.redis.status !== 'ready') throw queueUnavailable()
       const { updates } = (await beforeDeadline(c, readWatched(api.redis, [host])))(host, stack)
       const update = updates.find((one) => one.service === service)
