@@ -1,5 +1,6 @@
 import type { RunReport } from '@deployer/shared/job'
-import { Journal, JournalFile } from '../../apps/worker/src/journal/journal.ts'
+import { JournalFile } from '../../apps/worker/src/journal/journal-file.ts'
+import { Journal } from '../../apps/worker/src/journal/journal.ts'
 import { releaseImages } from '../../apps/worker/src/journal/former-names.ts'
 import { reportRun, type RunSink } from '../../apps/worker/src/pipeline/report-run.ts'
 import { endOpen } from '../../apps/worker/src/queue/recover.ts'

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { JournalStore } from './journal.ts'
+import type { JournalStore } from './journal-file.ts'
 
 /** The folder of a stack's journal. @param dataDir DATA_DIR. */
 export function journalFolder(dataDir: string, stack: string): string {

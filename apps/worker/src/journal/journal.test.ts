@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { Release } from '../release/release.ts'
 import { createFileStore } from './file-store.ts'
-import { Journal, JournalTooNew, peekJournal, type Entry } from './journal.ts'
+import { JournalTooNew, peekJournal, type Entry } from './journal-file.ts'
+import { Journal } from './journal.ts'
 
 const jobId = '0199a8f0-0000-7000-8000-000000000000'
 const report = { state: 'running' as const, steps: [] }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '@deployer/shared/logger'
 import { holdInForce, holdsKey, skipsKey, updatesKey, type StackUpdates, type Update, type UpdateState } from '@deployer/shared/updates'
-import { peekJournal, type JournalStore } from '../journal/journal.ts'
+import { peekJournal, type JournalStore } from '../journal/journal-file.ts'
 import type { Clock } from '../ports.ts'
 import { decide, type Decision, type WatchedService } from './decide.ts'
 import type { StackLook } from './look-at-stacks.ts'
