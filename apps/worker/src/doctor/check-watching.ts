@@ -16,8 +16,8 @@ import { nextCheck, type NextCheck } from './next-check.ts'
 
 type Say = (finding: Finding) => void
 
-/** Milliseconds for what the engine knows of all stacks. */
-const PATIENCE = 60_000
+/** Milliseconds for a look at all stacks, each of which compose may have to resolve. */
+const PATIENCE = 5 * 60_000
 /** Milliseconds that a check may be late: a tick waits for the one before it. */
 const LATE = 5 * 60_000
 

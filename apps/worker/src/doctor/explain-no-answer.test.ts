@@ -41,6 +41,14 @@ it.each([
   })
 })
 
+it.each([
+  ['Get "https://reg.example.com/v2/tls: denied/manifests/1": EOF', /cannot be reached/],
+  ['Get "https://denied.example.com/v2/": dial tcp: lookup denied.example.com on 127.0.0.11:53: no such host', /cannot be reached/],
+  ['Docker Hub answered 404 for me/denied:1', /has no such image$/],
+])('what is asked for may be called like a reason: %s', (problem, why) => {
+  expect(explainNoAnswer(problem, about).why).toMatch(why)
+})
+
 it('Docker Hub does not tell what it hides from what it does not have', () => {
   expect(explainNoAnswer('Docker Hub answered 401 for me/app:1', hub)).toMatchObject({
     why: expect.stringMatching(/has no such image, or wants a login/) as string,

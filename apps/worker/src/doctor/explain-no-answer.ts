@@ -26,15 +26,22 @@ export const NOT_ASKED = 'it was not asked'
  */
 export function explainNoAnswer(problem: string, about: About): Explanation {
   const { registry } = about
-  const says = (pattern: RegExp) => pattern.test(problem)
+  // What is asked for may be called like any of these words.
+  const words = problem.replaceAll(/"https?:[^"]*"/g, '').replace(/ for \S+$/, '')
+  const says = (pattern: RegExp) => pattern.test(words)
   const mend = (why: string, todo: string): Explanation => ({ level: 'mend', why, todo })
   const pass = (why: string, todo: string): Explanation => ({ level: 'hint', why, todo })
+  const away = mend(
+    `${registry} cannot be reached`,
+    `Does it run? Is the name right, and may this host's engine go there (firewall, proxy, DNS)?`,
+  )
+  if (says(/dial tcp|no such host/)) return away
   if (problem.startsWith(NOT_ASKED)) return pass('there was no time left to ask', 'Mend what does not answer first, then look again.')
   if (says(/toomanyrequests|too many requests|answered 429|wants to be left alone/i))
     return pass(`${registry} was asked too often`, 'The next check that may ask does. A login of its own often has more to ask for.')
   if (says(/gave HTTP response to HTTPS client/))
     return mend(`${registry} speaks no TLS`, `Give it TLS, or name it under "insecure-registries" in the host's /etc/docker/daemon.json.`)
-  if (says(/x509|certificate|tls:/))
+  if (says(/\bx509: |\btls: /))
     return mend(
       `the engine does not trust the certificate of ${registry}`,
       `Put its CA at /etc/docker/certs.d/${registry}/ca.crt on the host.`,
@@ -42,11 +49,7 @@ export function explainNoAnswer(problem: string, about: About): Explanation {
   if (says(/no basic auth|unauthorized|authentication required|denied|answered 40[13]/i)) return explainLogin(about)
   if (says(/manifest unknown|name unknown|not found|answered 404/i))
     return mend(`${registry} has no such image`, `Mend name and tag in the compose file. If it was built here: x-deployer: { watch: off }.`)
-  if (says(/dial tcp|no such host|refused|timeout|timed out|unreachable|does not answer|deadline|EOF|reset by peer|cannot be reached/i))
-    return mend(
-      `${registry} cannot be reached`,
-      `Does it run? Is the name right, and may this host's engine go there (firewall, proxy, DNS)?`,
-    )
+  if (says(/timeout|timed out|does not answer|deadline|EOF|reset by peer|cannot be reached/i)) return away
   return mend(`something goes wrong at ${registry}`, `The registry's own log may say more. The next check asks again.`)
 }
 
