@@ -4,9 +4,7 @@ import { join } from 'node:path'
 import type { Finding } from '@deployer/shared/finding'
 import { StackName } from '@deployer/shared/names'
 import { createRedact } from '@deployer/shared/redact'
-import { machineClock } from '../clock.ts'
 import type { Host } from '../connect-engine.ts'
-import { createFileStore } from '../journal/file-store.ts'
 import type { Container } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
@@ -19,15 +17,13 @@ import { stackSecrets } from '../stacks/stack-secrets.ts'
 import { config } from '../steps/config.ts'
 import { ownProject, refuseForeignContainers } from '../steps/refuse.ts'
 import { isRunning } from '../release/compare.ts'
-import { createReadStacks } from '../watch/read-stack.ts'
-import type { HostWishes } from '../watch/wishes.ts'
 
 type Say = (finding: Finding) => void
 
 const PATIENCE = 30_000
 
 /** Each stack, and why it could not be deployed. */
-export async function checkStacks(host: Host, wishes: HostWishes, say: Say): Promise<void> {
+export async function checkStacks(host: Host, say: Say): Promise<void> {
   const { here } = host.root
   const names = await listStacks(here)
   if (names.length === 0)
@@ -41,23 +37,7 @@ export async function checkStacks(host: Host, wishes: HostWishes, say: Say): Pro
     })
   }
   const containers = await host.engine.listContainers(AbortSignal.timeout(PATIENCE)).catch(() => null)
-  for (const name of names) {
-    say(await checkStack(host, name, containers))
-    await checkWishes(host, wishes, name, containers ?? [], say)
-  }
-}
-
-/** What a stack wants to be watched, where that makes no sense. One that cannot be read has been told of already. */
-async function checkWishes({ compose, root }: Host, wishes: HostWishes, name: string, containers: Container[], say: Say): Promise<void> {
-  try {
-    const paths = locateStack(root, name)
-    const own = containers.filter((container) => isOwn(container, paths))
-    const stacks = createReadStacks({ compose, clock: machineClock, journalStore: () => createFileStore('/nowhere') }, wishes)
-    const { problem } = (await stacks.read(paths, own)).wishes
-    if (problem !== null) say({ level: 'mend', what: `Nothing of stack "${name}" is watched: ${problem}`, todo: 'See docs/watching.md.' })
-  } catch {
-    return
-  }
+  for (const name of names) say(await checkStack(host, name, containers))
 }
 
 async function checkStack(host: Host, name: string, containers: Container[] | null): Promise<Finding> {

@@ -7,10 +7,14 @@ import { checkCompose, checkEngine, checkPrograms } from './check-host.ts'
 import { checkEmbeddedRedis, checkRedis } from './check-redis.ts'
 import { checkPasswords, checkSecret } from './check-secret.ts'
 import { checkStacks } from './check-stacks.ts'
-import { hostWishes } from '../watch/wishes.ts'
+import { checkWatching } from './check-watching.ts'
 
-/** A check, which gives its findings as it makes them. */
-export type Check = (say: (finding: Finding) => void) => Promise<void>
+/**
+ * Looks at what the settings say of notifications, which is the API's to know: the launcher brings it along, since apps do not import each other.
+ *
+ * @param isWatched Whether any stack of this host is watched; `null` where that is not known.
+ */
+export type CheckChannels = (settings: Settings, isWatched: boolean | null, say: (finding: Finding) => void) => void
 
 /**
  * Looks at everything that can be wrong on this host, with the environment that a worker would have. Changes nothing.
@@ -18,7 +22,7 @@ export type Check = (say: (finding: Finding) => void) => Promise<void>
  * @param say Gets each finding as it is made.
  * @returns All of them.
  */
-export async function doctor(env: NodeJS.ProcessEnv, say: (finding: Finding) => void): Promise<Finding[]> {
+export async function doctor(env: NodeJS.ProcessEnv, say: (finding: Finding) => void, checkChannels: CheckChannels): Promise<Finding[]> {
   const findings: Finding[] = []
   const tell = (finding: Finding) => {
     findings.push(finding)
@@ -35,7 +39,8 @@ export async function doctor(env: NodeJS.ProcessEnv, say: (finding: Finding) => 
     if (settings.REDIS_URL === undefined) checkEmbeddedRedis(settings.DATA_DIR, env, tell)
     else await checkRedis(settings.REDIS_URL, logger, tell)
     const host = await connect(settings, env, tell)
-    if (host) await checkStacks(host, hostWishes(settings), tell)
+    if (host) await checkStacks(host, tell)
+    checkChannels(settings, host && (await checkWatching(host, settings, logger, tell)), tell)
   }
   return findings
 }

@@ -51,9 +51,9 @@ export async function registryLogin(dir: string, image: string, fd: number): Pro
   return { username, password, serveraddress }
 }
 
-/** The value of `X-Registry-Auth`. */
+/** The value of `X-Registry-Auth`. The engine takes one without padding for none, and does not say so (26.1). */
 export function encodeLogin(login: RegistryLogin): string {
-  return Buffer.from(JSON.stringify(login)).toString('base64url')
+  return Buffer.from(JSON.stringify(login)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
 }
 
 /** See https://docs.docker.com/reference/cli/docker/login/#credential-helpers */

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -6,7 +6,7 @@ import { machineClock } from '../clock.ts'
 import { NoAnswer } from '../ports.ts'
 import { askForLooks } from './ask-for-looks.ts'
 import type { StackLook } from './look-at-stacks.ts'
-import { createMemory } from './memory.ts'
+import { createMemory, peekPauses } from './memory.ts'
 
 const PATH = process.env['PATH'] ?? ''
 const folder = () => mkdtempSync(join(tmpdir(), 'deployer-watch-'))
@@ -17,7 +17,7 @@ function look(stack: string, images: Record<string, string[]>): StackLook {
     return { service: `s${index}`, image, mode: 'update' as const, running, isBuilt: false, unwanted: false }
   })
   const pace = { every: { kind: 'asked' as const }, window: null, minAge: 0, settle: 0 }
-  return { stack, dir: folder(), wishes: { ...pace, modes: {}, problem: null }, services: {}, sightings }
+  return { stack, dir: folder(), wishes: { ...pace, modes: {}, problem: null, ignored: [] }, services: {}, sightings }
 }
 
 it('asks for each name once, however many services and stacks have it, and not for what came from no registry', async () => {
@@ -66,9 +66,13 @@ it('what is remembered is changed by one at a time, and outlives damage', async 
     ),
   )
   expect(Object.keys(memories[0]?.read().pauses ?? {})).toHaveLength(15)
+  expect(peekPauses(dir)).toEqual(memories[0]?.read().pauses)
   writeFileSync(join(dir, 'watch.json'), '{"version": 2}')
   expect(() => memories[0]?.read()).toThrow('later release')
   writeFileSync(join(dir, 'watch.json'), '{"version": 1')
+  const files = readdirSync(dir)
+  expect(peekPauses(dir)).toEqual({})
+  expect(readdirSync(dir)).toEqual(files)
   expect(memories[0]?.read().names).toEqual({})
   expect(damaged).toEqual(['yes'])
 })

@@ -72,7 +72,7 @@ function forget({ names }: WatchFile, now: number): void {
 }
 
 /** Every name once, with the logins of the stacks that have it. What runs and came from no registry is not asked for. */
-async function questionsOf(looks: StackLook[]): Promise<Question[]> {
+export async function questionsOf(looks: StackLook[]): Promise<Question[]> {
   const questions = new Map<string, (RegistryLogin | null)[]>()
   for (const { dir, sightings } of looks) {
     const images = sightings.flatMap(({ image, running, isBuilt }) => (isBuilt || running.length === 0 ? [] : [image]))

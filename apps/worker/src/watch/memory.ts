@@ -97,6 +97,12 @@ export function createMemory(dataDir: string, searchPath: string, onDamage: () =
   }
 }
 
+/** Registries that want to be left alone, as far as that can be read, for who changes nothing. */
+export function peekPauses(dataDir: string): WatchFile['pauses'] {
+  const text = createFileStore(dataDir).read(FILE)
+  return WatchFile.safeParse(text === null ? null : parseJson(text)).data?.pauses ?? {}
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

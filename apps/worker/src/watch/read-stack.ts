@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { parse } from 'yaml'
+import { createRedact } from '@deployer/shared/redact'
 import { fromFiles } from '../converge/compose-args.ts'
 import { peekCurrent } from '../journal/journal-file.ts'
 import type { Container, StackPaths } from '../ports.ts'
 import { ComposeModel, imageName, type ComposeService } from '../release/release.ts'
 import type { HostTools } from '../stacks/open-stack.ts'
 import { findProjectFiles, fingerprint, readFrom, type ProjectFiles } from '../stacks/project-files.ts'
+import { readDotEnv } from '../stacks/project-name.ts'
+import { stackSecrets } from '../stacks/stack-secrets.ts'
 import { ownProject } from '../steps/refuse.ts'
 import { readWishes, type HostWishes, type StackWishes } from './wishes.ts'
 
@@ -51,7 +54,7 @@ export function createReadStacks(host: Pick<HostTools, 'compose' | 'clock' | 'jo
       // What lies in other files may have changed without a mark.
       if (found?.mark === mark && !NAMES_OTHERS.test(text)) return found.stack
       const model = await resolve(host, paths, project, files)
-      const stack = { wishes: readWishes(model, wishes), services: servicesOf(model) }
+      const stack = { wishes: withoutSecrets(paths, model, readWishes(model, wishes)), services: servicesOf(model) }
       known.set(paths.name, { mark, stack })
       return stack
     },
@@ -59,6 +62,13 @@ export function createReadStacks(host: Pick<HostTools, 'compose' | 'clock' | 'jo
 }
 
 const NOTHING: ComposeModel = { name: '', services: {} }
+
+/** What was found in place of what is wanted may have come from `.env`. */
+function withoutSecrets({ name, dir }: StackPaths, model: ComposeModel, wishes: StackWishes): StackWishes {
+  if (wishes.problem === null && wishes.ignored.length === 0) return wishes
+  const redact = createRedact(stackSecrets(name, readDotEnv(dir), model))
+  return { ...wishes, problem: wishes.problem && redact(wishes.problem), ignored: wishes.ignored.map(redact) }
+}
 
 /** Compose's JSON leaves out what services have under `x-…`; its YAML does not (2.26). */
 async function resolve(

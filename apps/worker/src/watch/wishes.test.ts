@@ -15,7 +15,15 @@ const stack = (section: unknown, services: Record<string, unknown> = { web: { im
 
 it('a stack that says nothing wants what the host’s settings say', () => {
   const { every, window, minAge, settle } = host
-  expect(readWishes(stack(undefined), host)).toEqual({ every, window, minAge, settle, modes: { web: 'update' }, problem: null })
+  expect(readWishes(stack(undefined), host)).toEqual({
+    every,
+    window,
+    minAge,
+    settle,
+    modes: { web: 'update' },
+    problem: null,
+    ignored: [],
+  })
 })
 
 it('what a stack says goes before the settings, and a service before its stack', () => {
@@ -49,13 +57,17 @@ it.each([
 })
 
 it.each([
-  [{ watch: 'yes' }, /watch of x-deployer must be off, notify or update/],
+  [{ watch: 'yes' }, /^watch of x-deployer must be off, notify or update, and is "yes"$/],
   [{ watch: true }, /watch of x-deployer/],
   [{ windwo: '02:00-05:00' }, /windwo, which means nothing/],
-  [{ window: '2-5' }, /window of x-deployer must be times such as/],
+  [{ window: '2-5' }, /^window of x-deployer must be times such as .*, and is "2-5"$/],
+  [{ window: '02:00-02:00' }, /window of x-deployer must be times such as/],
+  [{ every: '0 0 30 2 *' }, /every of x-deployer must be .*, and is "0 0 30 2 \*"$/],
+  [{ settle: [1] }, /settle of x-deployer must be .*, and is \[1\]$/],
+  [{ every: '1m', min_age: '3 days' }, /every of x-deployer must be .*"1m"; min_age of x-deployer must be .*"3 days"/],
   [{ min_age: '3 days' }, /min_age of x-deployer must be a duration/],
   [{ every: '1m' }, /every of x-deployer must be a duration of 5 minutes/],
-  ['update', /x-deployer must be/],
+  ['update', /^x-deployer must be .*, and is "update"$/],
 ])('x-deployer %j is said to be malformed, and nothing is watched', (section, says) => {
   const { modes, problem } = readWishes(stack(section), host)
   expect(problem).toMatch(says)
@@ -67,4 +79,17 @@ it('a malformed one of a service is named, and nothing of the stack is watched',
   const { modes, problem } = readWishes(stack(undefined, services), host)
   expect(problem).toContain('x-deployer of "db"')
   expect(modes).toEqual({ web: 'off', db: 'off' })
+})
+
+it('a label of Watchtower that says neither yes nor no counts for nothing, and is told', () => {
+  const labels = { 'com.centurylinklabs.watchtower.enable': '0', 'com.centurylinklabs.watchtower.monitor-only': 'True' }
+  expect(readWishes(stack(undefined, { db: { image: 'db', labels } }), host)).toMatchObject({
+    modes: { db: 'notify' },
+    problem: null,
+    ignored: ['the label com.centurylinklabs.watchtower.enable of "db" must be true or false, and is "0"'],
+  })
+})
+
+it('of what was found no more is said than is needed to find it', () => {
+  expect(readWishes(stack({ window: 'x'.repeat(500) }), host).problem).toMatch(/, and is "x{59}…$/)
 })

@@ -30,6 +30,8 @@ export interface StackWishes extends Pace {
   modes: Record<string, Mode>
   /** What is wrong with its `x-deployer`; nothing is watched then. */
   problem: string | null
+  /** Labels of Watchtower that say neither yes nor no, and so count for nothing. */
+  ignored: string[]
 }
 
 export function hostWishes(settings: Settings): HostWishes {
@@ -64,12 +66,14 @@ const ServiceSection = z.strictObject({ watch, drain: z.unknown().optional() })
 /** Reads what a stack wants out of its resolved compose file. */
 export function readWishes(model: ComposeModel, host: HostWishes): StackWishes {
   const stack = StackSection.safeParse(model['x-deployer'] ?? {})
-  const problems = stack.success ? [] : [tell('x-deployer', stack.error)]
+  const problems = stack.success ? [] : tell('x-deployer', model['x-deployer'], stack.error)
+  const ignored: string[] = []
   const { data = {} } = stack
   const modes: Record<string, Mode> = {}
   for (const [service, definition] of Object.entries(model.services)) {
     const own = ServiceSection.safeParse(definition['x-deployer'] ?? {})
-    if (!own.success) problems.push(tell(`x-deployer of "${service}"`, own.error))
+    if (!own.success) problems.push(...tell(`x-deployer of "${service}"`, definition['x-deployer'], own.error))
+    ignored.push(...oddLabels(service, definition))
     modes[service] = own.data?.watch ?? byLabels(definition, data.watch ?? host.watch)
   }
   const pace: Pace = {
@@ -78,8 +82,9 @@ export function readWishes(model: ComposeModel, host: HostWishes): StackWishes {
     minAge: data.min_age ?? host.minAge,
     settle: data.settle ?? host.settle,
   }
-  if (problems.length === 0) return { ...pace, modes, problem: null }
-  return { ...pace, modes: Object.fromEntries(Object.keys(modes).map((service) => [service, 'off'])), problem: problems.join('; ') }
+  if (problems.length === 0) return { ...pace, modes, problem: null, ignored }
+  const none = Object.fromEntries(Object.keys(modes).map((service) => [service, 'off' as const]))
+  return { ...pace, modes: none, problem: problems.join('; '), ignored }
 }
 
 /** Whether anything of a stack is to be watched; also where it cannot be told what. */
@@ -87,17 +92,40 @@ export function isWatched({ modes, problem }: StackWishes): boolean {
   return problem !== null || Object.values(modes).some((mode) => mode !== 'off')
 }
 
+const WATCHTOWER = 'com.centurylinklabs.watchtower'
+
 /** Watchtower's labels in the compose file take something away, and never add. */
-function byLabels({ labels }: ComposeService, mode: Mode): Mode {
-  const given = z.record(z.string(), z.string()).safeParse(labels).data ?? {}
-  const label = (name: string) => given[`com.centurylinklabs.watchtower.${name}`]?.toLowerCase()
-  if (label('enable') === 'false') return 'off'
-  return mode === 'update' && label('monitor-only') === 'true' ? 'notify' : mode
+function byLabels(service: ComposeService, mode: Mode): Mode {
+  if (watchtowerLabel(service, 'enable') === 'false') return 'off'
+  return mode === 'update' && watchtowerLabel(service, 'monitor-only') === 'true' ? 'notify' : mode
 }
 
-function tell(where: string, { issues }: z.ZodError): string {
-  const [issue] = issues
-  if (issue?.code === 'unrecognized_keys') return `${where} has ${issue.keys.join(', ')}, which means nothing`
-  const name = issue?.path.join('.')
-  return `${name ? `${name} of ${where}` : where} must be ${issue?.message ?? 'something else'}`
+function oddLabels(name: string, service: ComposeService): string[] {
+  return (['enable', 'monitor-only'] as const).flatMap((which) => {
+    const value = watchtowerLabel(service, which)
+    if (value === undefined || value === 'true' || value === 'false') return []
+    return [`the label ${WATCHTOWER}.${which} of "${name}" must be true or false, and is ${shown(value)}`]
+  })
+}
+
+function watchtowerLabel({ labels }: ComposeService, which: 'enable' | 'monitor-only'): string | undefined {
+  return z.record(z.string(), z.string()).safeParse(labels).data?.[`${WATCHTOWER}.${which}`]?.toLowerCase()
+}
+
+/** A line for each mistake: where it is, what is wanted there, and what was found. */
+function tell(where: string, section: unknown, { issues }: z.ZodError): string[] {
+  return issues.map((issue) => {
+    if (issue.code === 'unrecognized_keys') return `${where} has ${issue.keys.join(', ')}, which means nothing`
+    const name = issue.path.join('.')
+    const found = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], section)
+    return `${name ? `${name} of ${where}` : where} must be ${issue.message}, and is ${shown(found)}`
+  })
+}
+
+/** The most that is said of what was found. */
+const LENGTH = 60
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > LENGTH ? `${text.slice(0, LENGTH)}…` : text
 }
