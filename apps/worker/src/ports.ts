@@ -209,7 +209,7 @@ export interface ComposeOptions {
   signal: AbortSignal
   /** Gets each line of output, without terminal escapes. Standard output is left out where `keepStdout` is set. */
   onLine: (line: string) => void
-  /** Collect standard output for the caller alone, since it may hold secrets. */
+  /** Collect standard output for the caller alone, since it may hold secrets. What only asks so is asked again where something else killed it. */
   keepStdout?: boolean
   /** What compose reads from its standard input, for `-f -`. */
   input?: string

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,4 +36,23 @@ it.each<[string, (home: string, dir: string) => string]>([
   const { exitCode } = await compose.run({ name: 'context', dir, workingDir: dir }, ['ps', '--all'], options)
   await folder.close()
   expect(exitCode, said.join('\n')).toBe(0)
+})
+
+it('asks again where something else killed compose, three times in all', { timeout: 60_000 }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'deployer-killed-'))
+  const program = join(dir, 'docker-compose')
+  const folder = await open(dir, 'r')
+  const paths = { name: 'killed', dir, workingDir: dir }
+  const ask = async (kills: number) => {
+    const left = join(dir, 'kills')
+    writeFileSync(left, 'x'.repeat(kills))
+    const die = `if [ -s ${left} ]; then echo half; truncate -s -1 ${left}; kill -9 $$; fi`
+    writeFileSync(program, `#!/bin/sh\n[ "$1" = version ] && { echo 2.26.1; exit; }\n${die}\necho whole\n`, { mode: 0o755 })
+    const compose = createCompose(program, dockerHost, { PATH: process.env['PATH'] }, untraced)
+    const options = { signal: AbortSignal.timeout(60_000), onLine: () => undefined, lockFd: folder.fd }
+    return { asked: await compose.run(paths, ['config'], { ...options, keepStdout: true }), left: readFileSync(left, 'utf8').length }
+  }
+  expect(await ask(2)).toEqual({ asked: { exitCode: 0, stdout: 'whole\n' }, left: 0 })
+  expect(await ask(4)).toMatchObject({ asked: { exitCode: null }, left: 1 })
+  await folder.close()
 })

@@ -27,6 +27,9 @@ export function findCompose(env: NodeJS.ProcessEnv): string | null {
   return dirs.map((dir) => join(dir, 'docker-compose')).find((path) => existsSync(path)) ?? null
 }
 
+/** An answer that something else kept compose from giving (the kernel, out of memory) is asked for so many times in all. */
+const MOST_TRIES = 3
+
 /** The commands that are run, to name a span after. */
 const COMMANDS = new Set(['config', 'pull', 'build', 'up'])
 
@@ -44,7 +47,7 @@ export function createCompose(program: string, dockerHost: string, env: NodeJS.P
     identity: `${size}-${mtimeMs}`,
     version: execFileSync(program, ['version', '--short'], { encoding: 'utf8', env: clean }).trim().replace(/^v/, ''),
     async run(paths, args, { signal, onLine, keepStdout = false, input, environment = {}, lockFd }) {
-      const kept: string[] = []
+      let kept: string[] = []
       const out = splitLines(onLine)
       const err = splitLines(onLine)
       const command = () =>
@@ -57,7 +60,13 @@ export function createCompose(program: string, dockerHost: string, env: NodeJS.P
           onStdout: keepStdout ? (text) => kept.push(text) : (text) => out.push(text),
           onStderr: (text) => err.push(text),
         })
-      const exitCode = await trace(`compose ${args.find((arg) => COMMANDS.has(arg)) ?? ''}`, { stack: paths.name }, command)
+      const traced = () => trace(`compose ${args.find((arg) => COMMANDS.has(arg)) ?? ''}`, { stack: paths.name }, command)
+      let exitCode = await traced()
+      // What only asks may be asked again.
+      for (let tries = 1; keepStdout && exitCode === null && !signal.aborted && tries < MOST_TRIES; tries++) {
+        kept = []
+        exitCode = await traced()
+      }
       out.flush()
       err.flush()
       return { exitCode, stdout: kept.join('') }
