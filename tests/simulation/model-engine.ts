@@ -299,7 +299,8 @@ export class ModelEngine {
       image: (reference, signal) =>
         asked(signal, () => {
           const found = this.image(reference)
-          return found && { id: found.id, digests: [...found.digests], labels: {} }
+          const names = Object.entries(this.state.names).flatMap(([name, id]) => (id === found?.id ? [name] : []))
+          return found && { id: found.id, names, digests: [...found.digests], labels: {} }
         }),
       tagImage: (id, reference, signal) =>
         asked(signal, () => {

@@ -45,7 +45,9 @@ export interface ContainerHealth {
 /** An image that is here. */
 export interface Image {
   id: string
-  /** `name@sha256:…` of the registries that it came from. */
+  /** `name:tag`, of this host. */
+  names: string[]
+  /** `name@sha256:…` of the registries that it came from; `@sha256:…` where the name is not known any more. */
   digests: string[]
   labels: Record<string, string>
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
-import { publishImage } from '../../../lab/sample-image.ts'
+import { makeImage, publishImage } from '../../../lab/sample-image.ts'
 import { startStack } from '../../../lab/start-stack.ts'
 import { until } from '../../../lab/until.ts'
 import { webFile } from '../../../lab/world.ts'
@@ -18,24 +18,41 @@ const isHere = (id: string) =>
 it('forgets the images of forgotten releases, those alone that Deployer has pulled and that nothing uses', async () => {
   const ids = [await publishImage(engine, image('web'), `v1-${world.settings['WORKER_NAME']}`)]
   const stack = await startStack(world, client, 'cleaning', webFile(image('web')))
-  for (const version of ['v2', 'v3', 'v4', 'v5']) {
+  for (const version of ['v2', 'v3', 'v4', 'v5', 'v6']) {
     ids.push(await publishImage(engine, image('web'), `${version}-${world.settings['WORKER_NAME']}`))
     const { body, text } = await deployAndWait(client, stack.name)
     expect(body, text).toMatchObject({ ok: true })
     // Somebody tries this one out on the side.
     if (version === 'v2') await engine.docker('create', '--name', `aside-${stack.name}`, ids[1] ?? '')
+    // And keeps this one.
+    if (version === 'v3') await engine.docker('tag', ids[2] ?? '', image('web').replace(':latest', ':backup'))
   }
   const { releases } = (await client.timed('GET', `/stacks/${stack.name}/releases`)).body
-  expect(releases.map(({ number }: any) => number)).toEqual([5, 4])
+  expect(releases.map(({ number }: any) => number)).toEqual([6, 5])
   // Tidied up after the job has been told its end.
-  await until('the third to be forgotten', async () => !(await isHere(ids[2] ?? '')))
+  await until('the fourth to be forgotten', async () => !(await isHere(ids[3] ?? '')))
   const here = await Promise.all(ids.map(isHere))
   await engine.docker('rm', '-f', `aside-${stack.name}`)
-  // The first was the operator's, the second is in use, the third is forgotten, the last two are kept.
-  expect(here).toEqual([true, true, false, true, true])
+  // The first was the operator's, the second is in use, the third has a name of somebody's, the fourth is forgotten, the last two are kept.
+  expect(here).toEqual([true, true, true, false, true, true])
   const listed = ['images', '--no-trunc', '--format', '{{.ID}}', '--filter', `reference=deployer-former/${stack.name}/*`]
   await until('two to be kept', async () => new Set((await engine.docker(...listed)).trim().split('\n')).size === 2)
   expect(new Set((await engine.docker(...listed)).trim().split('\n'))).toEqual(new Set(ids.slice(-2)))
+})
+
+it('leaves images that were made here, also when no name of theirs is left', async () => {
+  const version = (number: number) => `v${number}-${world.settings['WORKER_NAME']}`
+  const name = `made-here-${world.settings['WORKER_NAME']}`
+  const ids = [await makeImage(engine, name, version(1))]
+  const stack = await startStack(world, client, 'made-here', () => `services: {web: {image: ${name}, pull_policy: never, init: true}}\n`)
+  const forgotten = async () =>
+    !(await engine.docker('images', '--no-trunc', '--filter', `reference=deployer-former/${stack.name}/*`)).includes(ids[0] ?? '')
+  for (const number of [2, 3, 4]) {
+    ids.push(await makeImage(engine, name, version(number)))
+    expect(await deployAndWait(client, stack.name)).toMatchObject({ body: { ok: true, changes: [{ service: 'web' }] } })
+  }
+  await until('the first to be forgotten', forgotten)
+  expect(await Promise.all(ids.map(isHere))).toEqual([true, true, true, true])
 })
 
 it('leaves what another stack keeps whose name differs in no letter', async () => {

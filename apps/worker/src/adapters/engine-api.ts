@@ -28,7 +28,10 @@ interface InspectedContainer {
 
 interface InspectedImage {
   Id: string
+  RepoTags: string[] | null
   RepoDigests: string[] | null
+  /** Only of an engine whose images are containerd's. */
+  Descriptor?: { digest: string } | null
   Config?: { Labels?: Record<string, string> | null } | null
 }
 
@@ -239,8 +242,11 @@ function toHealth(inspected: InspectedContainer): ContainerHealth {
   }
 }
 
-function toImage({ Id, RepoDigests, Config }: InspectedImage): Image {
-  return { id: Id, digests: RepoDigests ?? [], labels: Config?.Labels ?? {} }
+function toImage({ Id, RepoTags, RepoDigests, Descriptor, Config }: InspectedImage): Image {
+  const digests = RepoDigests ?? []
+  // There an image whose name has moved on has lost its digests, and its id is one.
+  const own = Descriptor && digests.length === 0 ? [`@${Descriptor.digest}`] : []
+  return { id: Id, names: RepoTags ?? [], digests: [...digests, ...own], labels: Config?.Labels ?? {} }
 }
 
 function toEvent(line: string): ContainerEvent {

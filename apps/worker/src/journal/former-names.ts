@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Engine } from '../ports.ts'
+import type { Engine, Image } from '../ports.ts'
+import { familiar, splitReference } from '../stacks/split-reference.ts'
 import type { Journal } from './journal.ts'
 
 /**
@@ -20,15 +21,42 @@ export async function protectImages(engine: Engine, stack: string, journal: Jour
  */
 export async function releaseImages(engine: Engine, stack: string, journal: Journal, signal: AbortSignal): Promise<void> {
   const wanted = wantedNames(stack, journal)
-  for (const { name } of await engine.listNames(pattern(stack), signal)) {
-    if (name.endsWith(`-${mark(stack)}`) && !wanted.has(name)) await engine.removeImage(name, signal)
+  for (const { name, id } of await engine.listNames(pattern(stack), signal)) {
+    if (!name.endsWith(`-${mark(stack)}`) || wanted.has(name)) continue
+    // With its last name an image goes, but not when another image gets that name.
+    if (!journal.file.pulled.includes(id) && !(await isMoved(engine, name, [...wanted.values()], signal))) continue
+    await engine.removeImage(name, signal)
   }
   const ids = new Set(wanted.values())
   const stay: string[] = []
   for (const id of journal.file.pulled) {
-    if (ids.has(id) || (!(await engine.removeImage(id, signal)) && (await engine.image(id, signal)))) stay.push(id)
+    const image = await engine.image(id, signal)
+    if (!image) continue
+    const isNeeded = ids.has(id) || isNamedBySomebody(image, journal.file.pulledAs[id])
+    if (isNeeded || !(await engine.removeImage(id, signal))) stay.push(id)
   }
-  journal.setPulled(stay)
+  journal.keepPulled(stay)
+}
+
+/** Whether an image has a name that it did not come under: the engine would take that away with the image. */
+function isNamedBySomebody({ names }: Image, cameAs: string | undefined): boolean {
+  return names.some((name) => cameAs === undefined || fullName(name) !== fullName(cameAs))
+}
+
+function fullName(name: string): string {
+  const { repository, tag } = splitReference(name)
+  return `${familiar(repository)}:${tag}`
+}
+
+/** Gives a name to one of the images that are kept. @returns Whether one of them is still here. */
+async function isMoved(engine: Engine, name: string, kept: string[], signal: AbortSignal): Promise<boolean> {
+  for (const id of new Set(kept)) {
+    const isThere = await engine.image(id, signal)
+    if (!isThere) continue
+    await engine.tagImage(id, name, signal)
+    return true
+  }
+  return false
 }
 
 function wantedNames(stack: string, journal: Journal): Map<string, string> {

@@ -57,6 +57,8 @@ export const JournalFile = z.object({
   kept: z.array(KeptRelease),
   /** Ids of images that deploys have brought here. */
   pulled: z.array(z.string()),
+  /** The names that they came under, by id. */
+  pulledAs: z.record(z.string(), z.string()).default({}),
   /** Digests by service that watching leaves alone: their deploy was rolled back. */
   rejected: z.record(z.string(), z.string()).default({}),
 })

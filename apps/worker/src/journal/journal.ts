@@ -26,6 +26,7 @@ export class Journal {
       untold: [],
       kept: [],
       pulled: [],
+      pulledAs: {},
       rejected: {},
     })
     this.#file = this.#parse(JOURNAL, JournalFile) ?? lost()
@@ -156,9 +157,19 @@ export class Journal {
     if (untold.length < this.#file.untold.length) this.#write({ ...this.#file, untold })
   }
 
-  /** Remembers images that a deploy has brought here, and forgets those that have gone. */
-  setPulled(ids: string[]): void {
-    if (JSON.stringify(ids) !== JSON.stringify(this.#file.pulled)) this.#write({ ...this.#file, pulled: ids })
+  /** Remembers images that a deploy has brought here. @param names By id, the name that each came under. */
+  addPulled(names: Record<string, string>): void {
+    const { pulled, pulledAs } = this.#file
+    const isNews = Object.entries(names).some(([id, name]) => pulledAs[id] !== name)
+    if (isNews)
+      this.#write({ ...this.#file, pulled: [...new Set([...pulled, ...Object.keys(names)])], pulledAs: { ...pulledAs, ...names } })
+  }
+
+  /** Forgets all images that deploys have brought here but these. */
+  keepPulled(ids: string[]): void {
+    const { pulled, pulledAs } = this.#file
+    if (ids.length === pulled.length) return
+    this.#write({ ...this.#file, pulled: ids, pulledAs: Object.fromEntries(Object.entries(pulledAs).filter(([id]) => ids.includes(id))) })
   }
 
   #write(file: JournalFile): void {

@@ -85,7 +85,7 @@ async function findBoth(tools: Tools, journal: Journal, request: DeployRequest, 
 /** Remembers what a pull has brought. @param formerIds The images that the names led to before. */
 function keepPulled(journal: Journal, target: Draft, formerIds: ReadonlySet<string>): void {
   const brought = Object.values(target.services).filter(({ imageId, digest }) => digest !== null && !formerIds.has(imageId))
-  journal.setPulled([...new Set([...journal.file.pulled, ...brought.map(({ imageId }) => imageId)])])
+  journal.addPulled(Object.fromEntries(brought.map(({ imageId, image }) => [imageId, image])))
 }
 
 /** `x-deployer: { build: true }` in the stack's file. */

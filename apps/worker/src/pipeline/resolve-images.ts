@@ -1,18 +1,14 @@
 import { repository } from '../converge/name-images.ts'
 import type { Engine } from '../ports.ts'
+import { familiar } from '../stacks/split-reference.ts'
 
 /** What an image is called by its registry. @param digests `name@sha256:…`. */
 export function digestOf(reference: string, digests: string[]): string | null {
   const pinned = reference.split('@')[1]
   if (pinned !== undefined) return pinned
-  const name = normalize(repository(reference))
-  const found = digests.find((digest) => normalize(repository(digest)) === name)
+  const name = familiar(repository(reference))
+  const found = digests.find((digest) => familiar(repository(digest)) === name)
   return found?.split('@')[1] ?? null
-}
-
-/** `nginx`, `library/nginx` and `docker.io/library/nginx` are one. */
-function normalize(name: string): string {
-  return name.replace(/^docker\.io\//, '').replace(/^library\//, '')
 }
 
 /** Looks images up, each once. */
