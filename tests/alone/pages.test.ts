@@ -37,6 +37,7 @@ const SCREENS: [name: string, path: string][] = [
   ['stacks', '/ui'],
   ['none-fits', '/ui?name=nothing-like-this'],
   ['stack', '/ui/stacks/nas/media'],
+  ['drifted-stack', '/ui/stacks/nas/metrics'],
   ['held-stack', '/ui/stacks/nas/wiki'],
   ['new-stack', '/ui/stacks/nas/sandbox'],
   ['failed-job', `/ui/jobs/${scene.jobs.failed}`],
@@ -116,6 +117,19 @@ describe('an operator', () => {
     expect(await job(page)).toMatchObject({ action: 'deploy', ok: true, source: 'request', by: 'ui:admin' })
     await page.getByText('Done').first().waitFor()
     expect(problems).toEqual([])
+  })
+
+  it('sees that a stack has drifted from its file, and by a plan what a deploy would change', async () => {
+    const { page } = await open()
+    await page.goto(`${client.url}/ui`)
+    const badge = page.getByRole('row', { name: /metrics/ }).getByText('Drifted from its file')
+    expect(await badge.getAttribute('title')).toContain('compose.yaml and .env')
+    await page.getByRole('link', { name: 'metrics', exact: true }).first().click()
+    await page.getByText('Drifted from its file').waitFor()
+    await page.getByText('not made from compose.yaml and .env as these are now').waitFor()
+    await page.goto(`${client.url}/ui/stacks/nas/media`)
+    await page.getByRole('heading', { name: 'Services' }).waitFor()
+    expect(await page.getByText('Drifted').count()).toBe(0)
   })
 
   it('goes back to a release, and checks now', async () => {

@@ -9,6 +9,7 @@ import { createPatientEngine } from './adapters/patient-engine.ts'
 import { machineClock } from './clock.ts'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, helperEnv, lockSettings } from './deploy-limits.ts'
+import { createDriftLook } from './inventory/drift-look.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
 import { claimHost, type HostIdentity } from './hosts/claim-host.ts'
 import { dataId } from './hosts/data-id.ts'
@@ -115,12 +116,18 @@ export async function start(
     captured.add(stack)
     watch.changed(stack)
   }
-  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, identity }, queues.add, onChange, async () => {
-    await requireRedis(redis)
-    await queues.restore()
-    await recovery.look()
-    await watch.sync()
-  })
+  const drift = createDriftLook(root, settings.DATA_DIR)
+  const stopInventory = await publishInventory(
+    { redis, logger, engine: impatient, root, identity, drift },
+    queues.add,
+    onChange,
+    async () => {
+      await requireRedis(redis)
+      await queues.restore()
+      await recovery.look()
+      await watch.sync()
+    },
+  )
   await taken(() => queues.addForgotten())
   void watch.sync()
   const stopSweep = startSweep(tools)

@@ -1,4 +1,5 @@
 import type { OutcomeCode } from '@deployer/shared/job'
+import { list } from './list.ts'
 
 /** What the pages say, in English. The other dictionary has the same shape. Longer than other files, since one place has all words. */
 export const en = {
@@ -51,6 +52,11 @@ export const en = {
     local: 'Nothing to compare it with.',
     unknown: 'Nothing is known of a newer image.',
   },
+  drift: {
+    badge: 'Drifted from its file',
+    files: (files: string[]) => `What runs was not made from ${list(files, 'and')} as ${files.length > 1 ? 'these are' : 'it is'} now.`,
+    meaning: 'Somebody has changed the file, or the stack by hand. A plan shows what a deploy would change.',
+  },
   heldBadge: 'Held',
 
   state: { queued: 'Waiting', running: 'Running', succeeded: 'Done', failed: 'Failed', canceled: 'Canceled' },
@@ -102,7 +108,7 @@ export const en = {
     host: 'Host',
     allHosts: 'All hosts',
     show: 'Show',
-    shows: { all: 'All stacks', trouble: 'Down or degraded', updates: 'With an update', held: 'Held' },
+    shows: { all: 'All stacks', trouble: 'Down or degraded', updates: 'With an update', drifted: 'Drifted from its file', held: 'Held' },
     apply: 'Filter',
     reset: 'Show all',
     columns: { stack: 'Stack', host: 'Host', runs: 'Runs', health: 'Health', last: 'Last job', actions: 'Actions' },

@@ -1,4 +1,5 @@
 import type { Words } from './en.ts'
+import { list } from './list.ts'
 
 /** O que as páginas dizem, em português. */
 export const pt: Words = {
@@ -44,6 +45,11 @@ export const pt: Words = {
     quarantined: 'O deploy dela foi desfeito: não se tenta de novo sozinho. Um deploy pedido por você tenta.',
     local: 'Não há com o que comparar.',
     unknown: 'Nada se sabe de uma imagem mais nova.',
+  },
+  drift: {
+    badge: 'Divergente do arquivo',
+    files: (files) => `O que roda não foi feito de ${list(files, 'e')} como ${files.length > 1 ? 'estão' : 'está'} agora.`,
+    meaning: 'Alguém mudou o arquivo, ou a stack à mão. Um plano mostra o que um deploy mudaria.',
   },
   heldBadge: 'Retida',
 
@@ -91,7 +97,13 @@ export const pt: Words = {
     host: 'Host',
     allHosts: 'Todos os hosts',
     show: 'Mostrar',
-    shows: { all: 'Todas as stacks', trouble: 'Paradas ou degradadas', updates: 'Com atualização', held: 'Retidas' },
+    shows: {
+      all: 'Todas as stacks',
+      trouble: 'Paradas ou degradadas',
+      updates: 'Com atualização',
+      drifted: 'Divergentes do arquivo',
+      held: 'Retidas',
+    },
     apply: 'Filtrar',
     reset: 'Mostrar todas',
     columns: { stack: 'Stack', host: 'Host', runs: 'Em execução', health: 'Saúde', last: 'Último job', actions: 'Ações' },
