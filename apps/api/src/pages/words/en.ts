@@ -54,8 +54,9 @@ export const en = {
   },
   drift: {
     badge: 'Drifted from its file',
-    files: (files: string[]) => `What runs was not made from ${list(files, 'and')} as ${files.length > 1 ? 'these are' : 'it is'} now.`,
-    meaning: 'Somebody has changed the file, or the stack by hand. A plan shows what a deploy would change.',
+    files: (files: string[]) => `What runs is not what ${list(files, 'and')} ${files.length > 1 ? 'say' : 'says'} now.`,
+    meaning:
+      'Either a file has changed since that was deployed, or somebody has changed the stack by hand. A plan shows what a deploy would change.',
   },
   heldBadge: 'Held',
 
@@ -169,7 +170,7 @@ export const en = {
     degraded: (services: string) => `Broken before, and still: ${services}.`,
     waits: 'Waits for its worker.',
     waitsAway: (host: string) => `The host ${host} is away: the job waits for it.`,
-    queued: 'Asked for',
+    queued: 'Asked',
     started: 'Began',
     finished: 'Ended',
     took: 'Took',
@@ -178,10 +179,11 @@ export const en = {
     to: 'Goes to',
     steps: 'Steps',
     noSteps: 'No step has ended yet.',
+    neverBegun: 'No step was begun.',
     exit: (code: number) => `exit code ${code}`,
     said: 'What it said',
     silent: 'It said nothing.',
-    log: 'Live log',
+    log: 'Log',
     logWaits: 'Lines appear here as the job writes them.',
     logGap: '… older lines are no longer kept …',
     changes: 'Changes',
@@ -210,7 +212,7 @@ export const en = {
     rollback: 'Go back to this',
     cancel: 'Cancel',
     retry: 'Try again',
-    back: 'Back',
+    back: 'Leave it as it is',
   },
 
   ask: {
