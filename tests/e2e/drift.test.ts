@@ -2,6 +2,7 @@ import { utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
+import { runDeployer } from '../../lab/run-deployer.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { startStack } from '../../lab/start-stack.ts'
 import { until } from '../../lab/until.ts'
@@ -25,7 +26,6 @@ it.concurrent('a stack has drifted from a file that was changed, until it is dep
   const file = (level: string) => webFile(image('edited'), labels(level))
   const stack = await startStack(world, client, 'edited', file('${LEVEL}'), { '.env': 'LEVEL=info\n', 'web.env': 'A=1\n' })
   stack.rewrite(file('${LEVEL}-more'))
-  await untilDrifted(stack.name, ['compose.yaml'])
   stack.write('.env', 'LEVEL=debug\n')
   stack.write('web.env', 'A=2\n')
   await untilDrifted(stack.name, ['.env', 'compose.yaml', 'web.env'])
@@ -51,6 +51,8 @@ it.concurrent('a stack that was rolled back has drifted from the file that faile
   expect(body, text).toMatchObject({ rolled_back: true })
   await untilDrifted(stack.name, ['compose.yaml'])
   expect(await stack.page()).toBe('v1')
+  const { stdout } = await runDeployer(['stacks'], { DEPLOYER_URL: client.url, DEPLOY_SECRET: world.secret })
+  expect(stdout).toMatch(new RegExp(`^${stack.name} .* running, drifted `, 'm'))
 })
 
 it.concurrent('a stack of which somebody has removed a container has drifted from its file, until it is deployed', async () => {

@@ -79,7 +79,7 @@ export async function start(
     retention: settings.JOB_RETENTION_DAYS * 86_400,
     self: container === null ? null : await describeSelf(container, engine, settings, env),
     stopping: stopping.signal,
-    deploying: new Set(),
+    deploying: new Map(),
   }
   const recovery = createRecovery(tools)
   const captured = createCaptureStacks(tools)
@@ -116,7 +116,9 @@ export async function start(
     captured.add(stack)
     watch.changed(stack)
   }
-  const drift = createDriftLook(root, settings.DATA_DIR)
+  const isChanging = (stack: string) =>
+    tools.deploying.values().some((job) => job.stack === stack && (job.action === 'deploy' || job.action === 'rollback'))
+  const drift = createDriftLook(root, settings.DATA_DIR, isChanging)
   const stopInventory = await publishInventory(
     { redis, logger, engine: impatient, root, identity, drift },
     queues.add,

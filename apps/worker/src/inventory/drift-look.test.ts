@@ -20,6 +20,7 @@ const web = { image: 'app', imageId: 'a', digest: null, hashes: ['h1'], count: 1
 
 let time = 0
 let look: DriftLook
+let isChanging = false
 /** What is seen once it has lasted. */
 function later(own = [container]): string[] {
   for (let seconds = 0; seconds < 10; seconds++) {
@@ -47,7 +48,12 @@ beforeEach(() => {
   for (const folder of [data, dir]) rmSync(folder, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true })
   writeFileSync(file, 'services: { web: { image: app } }\n')
-  look = createDriftLook({ here: root, onHost: root, problem: null }, data, () => time)
+  look = createDriftLook(
+    { here: root, onHost: root, problem: null },
+    data,
+    () => isChanging,
+    () => time,
+  )
 })
 
 it('tells of a changed file once that has lasted, until what it says is kept as what runs', () => {
@@ -60,6 +66,10 @@ it('tells of a changed file once that has lasted, until what it says is kept as 
   expect(look('media', [container])).toEqual([])
   expect(later()).toEqual(['compose.yaml'])
   writeFileSync(join(dir, '.env'), 'A=1\n')
+  expect(later()).toEqual(['.env', 'compose.yaml'])
+  isChanging = true
+  expect(later()).toEqual([])
+  isChanging = false
   expect(later()).toEqual(['.env', 'compose.yaml'])
   keep()
   expect(later()).toEqual([])

@@ -34,9 +34,15 @@ interface Seen {
 /**
  * Between changes a look costs the times of a few files: nothing is read, and no process is started.
  *
+ * @param isChanging Whether a job that changes it is at work on a stack here; others show in its journal once they have begun to.
  * @param now A clock that only goes on, in milliseconds.
  */
-export function createDriftLook(root: StacksRoot, dataDir: string, now: () => number = () => performance.now()): DriftLook {
+export function createDriftLook(
+  root: StacksRoot,
+  dataDir: string,
+  isChanging: (stack: string) => boolean,
+  now: () => number = () => performance.now(),
+): DriftLook {
   const seen = new Map<string, Seen>()
   return (stack, own) => {
     const one = seen.get(stack) ?? { lookedAt: -LOOK_AGAIN, driftedSince: null, ...nothingRead() }
@@ -46,7 +52,7 @@ export function createDriftLook(root: StacksRoot, dataDir: string, now: () => nu
       readMade(one, stack, dataDir)
       readFiles(one, stack, root)
     }
-    const files = one.made ? driftedFiles(one.made, one.contents, own) : []
+    const files = one.made && !isChanging(stack) ? driftedFiles(one.made, one.contents, own) : []
     one.driftedSince = files.length > 0 ? (one.driftedSince ?? now()) : null
     return one.driftedSince !== null && now() - one.driftedSince >= SETTLE ? files : []
   }
