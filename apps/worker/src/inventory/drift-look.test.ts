@@ -62,7 +62,7 @@ it('tells of a changed file once that has lasted, until what it says is kept as 
   utimesSync(file, 1, 1)
   expect(later()).toEqual([])
   writeFileSync(file, 'services: { web: { image: other } }\n')
-  time += 2000
+  time += 3000
   expect(look('media', [container])).toEqual([])
   expect(later()).toEqual(['compose.yaml'])
   writeFileSync(join(dir, '.env'), 'A=1\n')

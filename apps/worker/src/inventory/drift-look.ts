@@ -8,10 +8,8 @@ import type { Release } from '../release/release.ts'
 import { readContents } from '../stacks/contents.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
 
-/** Milliseconds between two looks at the files of one stack. */
-const LOOK_AGAIN = 2000
-/** Milliseconds that a difference has to last: somebody may be about to deploy what was written, or to finish an `up`, which is then kept as a release. */
-const SETTLE = 3000
+/** Milliseconds between two looks at one stack. */
+const LOOK_AGAIN = 3000
 
 /** Tells which of its files a stack has drifted from. @param own The stack's containers. */
 export type DriftLook = (stack: string, own: Container[]) => string[]
@@ -22,7 +20,9 @@ type Made = Pick<Release, 'project' | 'projectDir' | 'files' | 'envFiles' | 'con
 /** What is remembered of a stack. */
 interface Seen {
   lookedAt: number
-  driftedSince: number | null
+  /** What the last look has found, and what is told of it. */
+  found: string[]
+  told: string[]
   journalMark: string
   /** `null` where it is not known, or being changed. */
   made: Made | null
@@ -45,20 +45,21 @@ export function createDriftLook(
 ): DriftLook {
   const seen = new Map<string, Seen>()
   return (stack, own) => {
-    const one = seen.get(stack) ?? { lookedAt: -LOOK_AGAIN, driftedSince: null, ...nothingRead() }
+    const one = seen.get(stack) ?? { lookedAt: -LOOK_AGAIN, found: [], told: [], ...nothingRead() }
     seen.set(stack, one)
-    if (now() - one.lookedAt >= LOOK_AGAIN) {
-      one.lookedAt = now()
-      readMade(one, stack, dataDir)
-      readFiles(one, stack, root)
-    }
-    const files = one.made && !isChanging(stack) ? driftedFiles(one.made, one.contents, own) : []
-    one.driftedSince = files.length > 0 ? (one.driftedSince ?? now()) : null
-    return one.driftedSince !== null && now() - one.driftedSince >= SETTLE ? files : []
+    if (now() - one.lookedAt < LOOK_AGAIN) return one.told
+    one.lookedAt = now()
+    readMade(one, stack, dataDir)
+    readFiles(one, stack, root)
+    const found = one.made && !isChanging(stack) ? driftedFiles(one.made, one.contents, own) : []
+    // Told when it has lasted: somebody may be about to deploy what was written, or to finish an `up`, which is then kept as a release.
+    one.told = one.found.length > 0 ? found : []
+    one.found = found
+    return one.told
   }
 }
 
-function nothingRead(): Omit<Seen, 'lookedAt' | 'driftedSince'> {
+function nothingRead(): Omit<Seen, 'lookedAt' | 'found' | 'told'> {
   return { journalMark: '', made: null, filesMark: '', lookedFor: [], contents: {} }
 }
 
@@ -90,8 +91,8 @@ function readFiles(one: Seen, stack: string, root: StacksRoot): void {
 
 function markOf(path: string): string {
   try {
-    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
-    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`
+    const stats = statSync(path, { throwIfNoEntry: false })
+    return stats ? `${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}` : ''
   } catch {
     return ''
   }
