@@ -34,13 +34,13 @@ const before = (time: number) => new Date(Date.now() - time).toISOString()
 export async function setScene(url: string): Promise<OperatorsScene> {
   const redis = new Redis(url)
   const stack = (name: string, services: string[], more: Partial<InventoryStack> = {}): InventoryStack => {
-    return { name, services, running: true, broken: [], images: {}, ...more }
+    return { name, services, running: true, broken: [], images: {}, drifted: [], ...more }
   }
   const nas = [
     stack('billing', ['api', 'db', 'worker'], { broken: ['worker'] }),
     stack('blog', ['web']),
     stack('media', ['db', 'proxy', 'web']),
-    stack('metrics', ['grafana', 'prometheus']),
+    stack('metrics', ['grafana', 'prometheus'], { drifted: ['compose.yaml', '.env'] }),
     stack('shop', ['web'], { running: false, broken: ['web'] }),
     stack('wiki', ['app', 'db']),
     stack('sandbox', [], { running: false }),

@@ -37,6 +37,7 @@ const SCREENS: [name: string, path: string][] = [
   ['stacks', '/ui'],
   ['none-fits', '/ui?name=nothing-like-this'],
   ['stack', '/ui/stacks/nas/media'],
+  ['drifted-stack', '/ui/stacks/nas/metrics'],
   ['held-stack', '/ui/stacks/nas/wiki'],
   ['new-stack', '/ui/stacks/nas/sandbox'],
   ['failed-job', `/ui/jobs/${scene.jobs.failed}`],
@@ -116,6 +117,19 @@ describe('an operator', () => {
     expect(await job(page)).toMatchObject({ action: 'deploy', ok: true, source: 'request', by: 'ui:admin' })
     await page.getByText('Done').first().waitFor()
     expect(problems).toEqual([])
+  })
+
+  it('sees that a stack has drifted from its file, on the list and on its own page', async () => {
+    const { page } = await open()
+    await page.goto(`${client.url}/ui`)
+    const badge = page.getByRole('row', { name: /metrics/ }).getByText('Drifted from its file')
+    expect(await badge.getAttribute('title')).toContain('compose.yaml and .env')
+    await page.getByRole('link', { name: 'metrics', exact: true }).first().click()
+    await page.getByText('Drifted from its file').waitFor()
+    await page.getByText('What runs is not what compose.yaml and .env say now.').waitFor()
+    await page.goto(`${client.url}/ui/stacks/nas/media`)
+    await page.getByRole('heading', { name: 'Services' }).waitFor()
+    expect(await page.getByText('Drifted').count()).toBe(0)
   })
 
   it('goes back to a release, and checks now', async () => {
@@ -249,6 +263,11 @@ describe('an operator', () => {
     expect(await page.getByText('Container web Started').isVisible()).toBe(true)
     expect(await page.getByRole('link', { name: 'Try again' }).count()).toBe(0)
     expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)')
+    // A4 is narrow, and no phone: a table stays one, in dark ink, with times that still say something next week.
+    await page.setViewportSize({ width: 700, height: 1000 })
+    expect(await page.evaluate('getComputedStyle(document.querySelector(".changes thead")).position')).toBe('static')
+    expect(await page.evaluate('getComputedStyle(document.querySelector(".badge.bad")).color')).toBe('rgb(168, 32, 26)')
+    expect(await page.evaluate('getComputedStyle(document.querySelector("time"), "::after").content')).toMatch(/\d{2}:\d{2}:\d{2} UTC/)
   })
 
   it('sees a job as it runs, and cancels it', async () => {

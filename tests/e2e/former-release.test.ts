@@ -58,6 +58,8 @@ describe.runIf(former)('an update, with jobs in flight', () => {
         expect((await client.plain('GET', `/jobs?stack=${stack.name}`, 'jobs')).body.jobs[0].job_id).toBe(id)
         expect((await client.plain('GET', '/stacks', 'stacks')).body.stacks).toMatchObject([{ stack: stack.name, online: true }])
       }
+      // Told by the worker of this release alone, and read without it.
+      expect((await apis.this.client.plain('GET', '/stacks', 'stacks')).body.stacks).toMatchObject([{ drifted: [] }])
       await untilPage(stack, `v${version}`)
     }
   })

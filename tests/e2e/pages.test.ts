@@ -73,7 +73,16 @@ describe('the pages', () => {
   it('say what is down, what waits for an update, what failed and what is happening, of all hosts', async () => {
     const { text, headers } = await page('/ui')
     for (const name of ['billing', 'blog', 'landing', 'mail', 'media', 'metrics', 'sandbox', 'shop', 'wiki']) expect(text).toContain(name)
-    for (const word of ['Down', 'Degraded', 'Update in quarantine', 'Update is cooling', 'Held', 'Rolled back', 'Never started']) {
+    for (const word of [
+      'Down',
+      'Degraded',
+      'Update in quarantine',
+      'Update is cooling',
+      'Held',
+      'Rolled back',
+      'Never started',
+      'Drifted',
+    ]) {
       expect(text).toContain(word)
     }
     expect(text).toMatch(/The host vps is away\.[\s\S]*Last heard of: <time datetime="[^"]+" title="[^"]+ UTC">3 h ago/)
@@ -83,7 +92,7 @@ describe('the pages', () => {
     expect(text).not.toMatch(/<script(?! src=)| on[a-z]+=|<style| style="|https?:/)
     const filtered = await page('/ui?host=vps&show=all')
     expect(filtered.text).toMatch(/landing[\s\S]*1–2 of 2/)
-    expect((await page('/ui?show=held')).text).toContain('1–1 of 1')
+    for (const show of ['held', 'drifted']) expect((await page(`/ui?show=${show}`)).text).toContain('1–1 of 1')
     expect((await page('/ui?show=nonsense&from=-1&name=%00')).status).toBe(200)
   })
 

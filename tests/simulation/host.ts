@@ -195,7 +195,7 @@ export class Host {
       logger: silent,
       self: container === null ? null : { container, env: [], keepsData: true },
       stopping: new AbortController().signal,
-      deploying: new Set(),
+      deploying: new Map(),
     }
   }
 

@@ -9,6 +9,7 @@ import { createPatientEngine } from './adapters/patient-engine.ts'
 import { machineClock } from './clock.ts'
 import { connectEngine } from './connect-engine.ts'
 import { deployLimits, helperEnv, lockSettings } from './deploy-limits.ts'
+import { createDriftLook } from './inventory/drift-look.ts'
 import { publishInventory } from './inventory/publish-inventory.ts'
 import { claimHost, type HostIdentity } from './hosts/claim-host.ts'
 import { dataId } from './hosts/data-id.ts'
@@ -78,7 +79,7 @@ export async function start(
     retention: settings.JOB_RETENTION_DAYS * 86_400,
     self: container === null ? null : await describeSelf(container, engine, settings, env),
     stopping: stopping.signal,
-    deploying: new Set(),
+    deploying: new Map(),
   }
   const recovery = createRecovery(tools)
   const captured = createCaptureStacks(tools)
@@ -115,12 +116,20 @@ export async function start(
     captured.add(stack)
     watch.changed(stack)
   }
-  const stopInventory = await publishInventory({ redis, logger, engine: impatient, root, identity }, queues.add, onChange, async () => {
-    await requireRedis(redis)
-    await queues.restore()
-    await recovery.look()
-    await watch.sync()
-  })
+  const isChanging = (stack: string) =>
+    tools.deploying.values().some((job) => job.stack === stack && (job.action === 'deploy' || job.action === 'rollback'))
+  const drift = createDriftLook(root, settings.DATA_DIR, isChanging)
+  const stopInventory = await publishInventory(
+    { redis, logger, engine: impatient, root, identity, drift },
+    queues.add,
+    onChange,
+    async () => {
+      await requireRedis(redis)
+      await queues.restore()
+      await recovery.look()
+      await watch.sync()
+    },
+  )
   await taken(() => queues.addForgotten())
   void watch.sync()
   const stopSweep = startSweep(tools)

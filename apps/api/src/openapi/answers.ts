@@ -20,6 +20,10 @@ const Stack = z
     online: z.boolean().meta({ description: 'Whether a worker of the host lives.' }),
     services: InventoryStack.shape.services,
     running: InventoryStack.shape.running,
+    drifted: z.array(z.string()).meta({
+      description:
+        "Files of the stack's folder that what runs is not made from as they are now: they have changed since, or somebody has changed by hand what runs. Empty also where that is not known. A plan says what a deploy would change.",
+    }),
     last_job: LastJob.nullable(),
     updates: z.array(Update.meta({ id: 'Update' })).meta({ description: 'Newer images, and those of which nothing is known.' }),
     checked_at: z.iso.datetime().nullable().meta({ description: 'When the registries were asked last; null: never.' }),

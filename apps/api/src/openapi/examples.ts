@@ -206,6 +206,7 @@ export const stacksExample: StackList = {
       online: true,
       services: ['cache', 'web'],
       running: true,
+      drifted: [],
       last_job: {
         job_id: deployedExample.job_id,
         state: deployedExample.state,

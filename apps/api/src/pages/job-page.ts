@@ -76,7 +76,7 @@ function ending(view: View, job: Job, online: boolean): Html {
     ${
       failed
         ? html`<section class="notice ${isRefusal(code) || job.rolled_back || state === 'canceled' ? 'warn' : 'bad'}" aria-labelledby="why">
-            ${icon(job.rolled_back ? 'back' : 'bad')}
+            ${icon(job.rolled_back ? 'back' : isRefusal(code) ? 'off' : 'bad')}
             <div>
               <h2 id="why">${isRefusal(code) ? words.job.refusal : words.job.why}${code === null ? '' : `: ${words.codes[code]}`}</h2>
               ${message === null ? '' : html`<p dir="auto" lang="en" class="message">${message}</p>`}
@@ -135,11 +135,12 @@ function facts(view: View, job: Job): Html {
   </dl>`
 }
 
-function steps(view: View, { steps, state }: Job): Html {
+function steps(view: View, job: Job): Html {
   const { words } = view
+  const { steps, state } = job
   const goes =
     state === 'running' ? html`<li class="step running"><p class="head">${badge('info', 'run', words.state.running)}</p></li>` : ''
-  if (steps.length === 0 && goes === '') return html`<p class="none">${words.job.noSteps}</p>`
+  if (steps.length === 0 && goes === '') return html`<p class="none">${hasEnded(job) ? words.job.neverBegun : words.job.noSteps}</p>`
   return html`<ol class="steps">
     ${steps.map((step) => stepItem(view, step))}${goes}
   </ol>`

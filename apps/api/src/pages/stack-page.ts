@@ -9,6 +9,7 @@ import { caller } from './parts/asker.ts'
 import { awayNotice } from './parts/away-notice.ts'
 import { badge } from './parts/badge.ts'
 import { differences } from './parts/differences.ts'
+import { driftBadge, driftNotice } from './parts/drift.ts'
 import { button } from './parts/form.ts'
 import { healthBadge, healthOf } from './parts/health.ts'
 import { icon } from './parts/icon.ts'
@@ -50,10 +51,10 @@ export function stackPage(view: View, known: KnownStack): Html {
     </header>
     <div id="live-state" data-live>
       <p class="badges">
-        ${healthBadge(view, health, stack.broken)}
+        ${healthBadge(view, health, stack.broken)} ${driftBadge(view, stack.drifted)}
         ${current === null ? '' : html`<span>${words.stack.release} ${current.number} · ${time(view, current.at)}</span>`}
       </p>
-      ${stack.online ? '' : awayNotice(view, stack.host, known.lastSeen)}${hold === null ? '' : holdNotice(view, place, hold)}
+      ${stack.online ? '' : awayNotice(view, stack.host, known.lastSeen)}${hold === null ? '' : holdNotice(view, place, hold)}${driftNotice(view, stack.drifted)}
     </div>
     <section aria-labelledby="services">
       <h2 id="services">${words.stack.services}</h2>

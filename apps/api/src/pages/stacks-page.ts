@@ -7,6 +7,7 @@ import { answers } from './parts/answers.ts'
 import { asker } from './parts/asker.ts'
 import { awayNotice } from './parts/away-notice.ts'
 import { badge } from './parts/badge.ts'
+import { driftBadge } from './parts/drift.ts'
 import { healthBadge } from './parts/health.ts'
 import { versionOf } from './parts/image.ts'
 import { action, jobAt, stackLink } from './parts/link.ts'
@@ -20,7 +21,7 @@ import { pageAt, stackAt, type Html, type View } from './view.ts'
 export const StackFilter = z.object({
   name: z.string().max(128).catch('').default(''),
   host: z.string().max(128).catch('').default(''),
-  show: z.enum(['all', 'trouble', 'updates', 'held']).catch('all').default('all'),
+  show: z.enum(['all', 'trouble', 'updates', 'drifted', 'held']).catch('all').default('all'),
   from: z.coerce.number().int().min(0).max(1_000_000).catch(0).default(0),
 })
 export type StackFilter = z.infer<typeof StackFilter>
@@ -39,6 +40,7 @@ const SHOWN: Record<StackFilter['show'], (row: StackRow) => boolean> = {
   all: () => true,
   trouble: ({ health }) => health === 'down' || health === 'degraded',
   updates: ({ updates }) => updates.some(isWaiting),
+  drifted: ({ drifted }) => drifted.length > 0,
   held: ({ hold }) => hold !== null,
 }
 
@@ -133,14 +135,14 @@ function list(view: View, page: { row: StackRow; release: ReleaseSummary | null 
 
 function line(view: View, row: StackRow, release: ReleaseSummary | null): Html {
   const { words } = view
-  const { host, stack, health, broken, hold, updates, jobs } = row
+  const { host, stack, health, broken, drifted, hold, updates, jobs } = row
   const { last } = jobs
   return html`<tr>
     <th scope="row">${stackLink(view, row)}</th>
     <td><bdi class="host">${host}</bdi></td>
     <td>
       <div class="badges">
-        ${healthBadge(view, health, broken)}${health === 'degraded' ? html`<bdi class="small">${broken.join(', ')}</bdi>` : ''}${hold === null ? '' : badge('hold', 'hold', words.heldBadge, hold.reason)}${badgeStates(updates).map((state) => updateBadge(view, state))}
+        ${healthBadge(view, health, broken)}${health === 'degraded' ? html`<bdi class="small">${broken.join(', ')}</bdi>` : ''}${hold === null ? '' : badge('hold', 'hold', words.heldBadge, hold.reason)}${badgeStates(updates).map((state) => updateBadge(view, state))}${driftBadge(view, drifted)}
       </div>
     </td>
     <td data-label="${words.stacks.columns.runs}">

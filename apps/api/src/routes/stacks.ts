@@ -48,12 +48,12 @@ export function stackRoutes(api: ApiContext) {
         ] as const
         const [last, watched] = await beforeDeadline(c, Promise.all(reading))
         return c.json({
-          stacks: stacks.map(({ name, host, online, services, running }) => {
+          stacks: stacks.map(({ name, host, online, services, running, drifted }) => {
             const job = last.get(queueName(host, name))
             const last_job = job
               ? { job_id: job.job_id, state: job.state, ok: job.ok, finished_at: job.finished_at, status_url: job.status_url }
               : null
-            return { stack: name, host, online, services, running, last_job, ...watched(host, name) }
+            return { stack: name, host, online, services, running, drifted, last_job, ...watched(host, name) }
           }),
         })
       },

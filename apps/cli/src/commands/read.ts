@@ -14,6 +14,7 @@ interface ListedStack {
   services: string[]
   running: boolean
   hold?: unknown
+  drifted?: string[]
   last_job: Pick<Job, 'job_id' | 'state' | 'finished_at'> | null
 }
 
@@ -43,8 +44,8 @@ export async function listJobs(
 /** `deployer stacks` */
 export async function listStacks(json: boolean | undefined, api: ApiClient, terminal: Terminal): Promise<number> {
   const { stacks } = await api.call<{ stacks: ListedStack[] }>('GET', '/stacks')
-  const rows = stacks.map(({ stack, host, online, running, services, last_job, hold }) => {
-    const state = `${online ? (running ? 'running' : 'stopped') : 'host away'}${hold ? ', held' : ''}`
+  const rows = stacks.map(({ stack, host, online, running, services, last_job, hold, drifted }) => {
+    const state = `${online ? (running ? 'running' : 'stopped') : 'host away'}${drifted?.length ? ', drifted' : ''}${hold ? ', held' : ''}`
     return [stack, host, state, services.join(', ') || '-', last_job ? `${last_job.state} ${last_job.finished_at ?? ''}`.trim() : '-']
   })
   terminal.print(json ? JSON.stringify(stacks) : formatTable(['STACK', 'HOST', 'STATE', 'SERVICES', 'LAST JOB'], rows))

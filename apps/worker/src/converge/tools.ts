@@ -31,6 +31,8 @@ export interface Tools {
   steps: StepRunner
   /** What {@link Release.fingerprint} would be now. */
   fingerprint: (release: Pick<Release, 'projectDir' | 'files' | 'envFiles'>) => string
+  /** What {@link Release.contents} would be now. */
+  contents: (release: Pick<Release, 'projectDir' | 'files' | 'envFiles'>) => Record<string, string>
   /** When one of the files that a definition is read from changed last, in milliseconds since 1970; `null` where not all of them are known. */
   lastChange: (release: Pick<Release, 'projectDir' | 'files' | 'envFiles'>) => number | null
   /** Called as soon as a definition is known whose secrets no output may show. */

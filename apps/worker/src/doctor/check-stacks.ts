@@ -59,7 +59,13 @@ async function checkStack(host: Host, name: string, containers: Container[] | nu
     const folder = await open(paths.dir, 'r')
     const said: string[] = []
     const context = { signal: AbortSignal.timeout(PATIENCE), log: (line: string) => void said.push(line) }
-    const reader = { compose: host.compose, paths, lockFd: folder.fd, fingerprint: (of: ProjectFiles) => fingerprint(paths, of) }
+    const reader = {
+      compose: host.compose,
+      paths,
+      lockFd: folder.fd,
+      fingerprint: (of: ProjectFiles) => fingerprint(paths, of),
+      contents: () => ({}),
+    }
     const { resolved } = await config(reader, project, files, context)
     await folder.close()
     const redact = createRedact(stackSecrets(name, readDotEnv(paths.dir), resolved?.definition ?? null))

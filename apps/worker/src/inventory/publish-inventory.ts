@@ -25,6 +25,7 @@ import { listStacks } from '../stacks/list-stacks.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
 import { defaultProjectName } from '../stacks/project-name.ts'
 import { isBroken, isRunning } from '../release/compare.ts'
+import type { DriftLook } from './drift-look.ts'
 import { createImageNames } from './image-names.ts'
 import { watchContainers } from './watch-containers.ts'
 
@@ -46,6 +47,16 @@ return ARGV[4] - now`
 /** Milliseconds that a stop waits for Redis. */
 const GOODBYE = 1000
 
+/** What the inventory is put together from. */
+export interface InventoryTools {
+  redis: Redis
+  logger: Logger
+  engine: Engine
+  root: StacksRoot
+  identity: HostIdentity
+  drift: DriftLook
+}
+
 /**
  * Tells Redis what stacks this host has and that it lives, until it is stopped.
  *
@@ -55,7 +66,7 @@ const GOODBYE = 1000
  * @returns Stops it, and takes this worker out of those that live.
  */
 export async function publishInventory(
-  { redis, logger, engine, root, identity }: { redis: Redis; logger: Logger; engine: Engine; root: StacksRoot; identity: HostIdentity },
+  { redis, logger, engine, root, identity, drift }: InventoryTools,
   onStack: (stack: string) => Promise<void>,
   onChange: (stack: string) => void,
   onLoss: () => Promise<void>,
@@ -89,7 +100,10 @@ export async function publishInventory(
     const inventory: Inventory = {
       ...identity,
       version,
-      stacks: names.map((name) => describe(name, ownContainers(root, name, containers), images)),
+      stacks: names.map((name) => {
+        const own = ownContainers(root, name, containers)
+        return { ...describe(name, own, images), drifted: drift(name, own) }
+      }),
     }
     const json = JSON.stringify(inventory)
     if (json === published && Date.now() - publishedAt < REPEAT_AFTER) return
@@ -163,7 +177,7 @@ function ownContainers(root: StacksRoot, name: string, containers: Container[]):
   return containers.filter(isOwn)
 }
 
-function describe(name: string, own: Container[], names: Map<string, string>): InventoryStack {
+function describe(name: string, own: Container[], names: Map<string, string>): Omit<InventoryStack, 'drifted'> {
   const images = Object.fromEntries(own.flatMap(({ id, service }) => (names.has(id) ? [[service, names.get(id) ?? '']] : [])))
   const servicesOf = (containers: Container[]) => [...new Set(containers.map(({ service }) => service))].sort()
   return { name, services: servicesOf(own), running: own.some(isRunning), broken: servicesOf(own.filter(isBroken)), images }

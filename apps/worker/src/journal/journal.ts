@@ -199,13 +199,14 @@ export class Journal {
   }
 }
 
-/** A release that also knows the hashes of another one that is the same. */
+/** A release that also knows the hashes of another one that is the same, and what the files say from which that one was made. */
 function withHashesOf(release: Release, other: Omit<Release, 'number'>): Release {
   const services = Object.entries(release.services).map(([service, one]) => {
     const more = other.services[service]?.hashes ?? []
     return [service, { ...one, hashes: one.hashes && [...new Set([...one.hashes, ...more])] }]
   })
-  return { ...release, services: Object.fromEntries(services) as Release['services'] }
+  const contents = other.contents ?? release.contents
+  return { ...release, ...(contents && { contents }), services: Object.fromEntries(services) as Release['services'] }
 }
 
 /** Of a service that is stopped in a release nobody has seen that it runs: that release is gone back to only where somebody picks it. */

@@ -10,7 +10,7 @@ import { digestOf, type createImageLookup } from './resolve-images.ts'
 import type { Draft } from './what-runs.ts'
 
 /** What a stack's files say, before it is known which images their names lead to. */
-export function draftOf(tools: Tools, { definition, unset, fingerprint }: Resolved, files: ProjectFiles): Draft {
+export function draftOf(tools: Tools, { definition, unset, fingerprint, contents }: Resolved, files: ProjectFiles): Draft {
   const services = Object.entries(definition.services).map(([service, one]): [string, ServiceRelease] => [
     service,
     {
@@ -34,6 +34,7 @@ export function draftOf(tools: Tools, { definition, unset, fingerprint }: Resolv
     environment: environmentOf(tools, definition),
     unset,
     fingerprint,
+    contents,
     hashedBy: tools.compose.identity,
     lost: [],
     services: Object.fromEntries(services),

@@ -23,6 +23,7 @@ export async function whatRuns(
   const [likeliest] = candidates
   const services: Record<string, ServiceRelease> = {}
   const sources = new Map<string, Draft | Release>()
+  const firsts = new Map<string, Container>()
   const lost: string[] = []
   for (const service of [...new Set(containers.map((container) => container.service))].sort()) {
     const own = containers.filter((container) => container.service === service)
@@ -35,6 +36,7 @@ export async function whatRuns(
     const definition = source?.definition.services[service]
     if (!source || !definition) continue
     sources.set(service, source)
+    firsts.set(service, first)
     const name = imageName(source.project, service, definition)
     services[service] = {
       image: name,
@@ -55,9 +57,33 @@ export async function whatRuns(
     by: null,
     definition: whole ? base.definition : mergeDefinitions(base, sources),
     environment: Object.assign({}, ...[...sources.values()].map(({ environment }) => environment)) as Record<string, string>,
+    contents: contentsOf(candidates, sources, firsts, services, lost),
     lost,
     services,
   }
+}
+
+/**
+ * What the files said that all of this was made from: those of the first candidate that is all of it. Where none is, and what the files say now is
+ * among them, no files say it. One that may end by itself may also have been cleared away since.
+ */
+function contentsOf(
+  candidates: (Draft | Release)[],
+  sources: Map<string, Draft | Release>,
+  firsts: Map<string, Container>,
+  services: Record<string, ServiceRelease>,
+  lost: string[],
+): Release['contents'] {
+  const kept = candidates.filter(({ number }) => number !== undefined)
+  const mayBeGone = (service: string) => kept.some((one) => one.services[service]?.mayEnd)
+  const isAll = (one: Draft | Release) =>
+    [...firsts].every(([service, first]) => {
+      const isSame = sources.get(service) === one || isFrom(one, service, first)
+      return isSame && one.services[service]?.count === services[service]?.count
+    }) && Object.entries(one.services).every(([service, { count }]) => firsts.has(service) || count === 0 || mayBeGone(service))
+  const whole = lost.length === 0 && candidates.find(isAll)
+  if (whole) return whole.contents
+  return kept.length < candidates.length ? {} : undefined
 }
 
 /** Whether a container was made from a release's definition of its service. */

@@ -68,7 +68,7 @@ const tools: JobTools = {
   logger,
   self: null,
   stopping: new AbortController().signal,
-  deploying: new Set(),
+  deploying: new Map(),
   dataDir,
   redis,
   host: 'nas',

@@ -175,7 +175,7 @@ async function putBack(job: QueuedJob, token: string | undefined): Promise<never
 }
 
 /** Resolves when no deploy is running and what is left has waited for an absent Redis too long: the next worker will end those jobs. */
-async function nothingButRedis(redis: Redis, deploying: ReadonlySet<string>): Promise<void> {
+async function nothingButRedis(redis: Redis, deploying: JobTools['deploying']): Promise<void> {
   for (let waited = 0; waited < ABSENCE; waited += LOOK) {
     if (deploying.size > 0 || redis.status === 'ready') waited = 0
     await delay(LOOK, undefined, { ref: false })

@@ -20,8 +20,8 @@ export interface RunTools extends HostTools {
   self: (SelfInfo & Self) | null
   /** Aborted when this worker is to stop: what has begun to change a stack is finished, or left to its helper. */
   stopping: AbortSignal
-  /** The jobs whose deploy is running now; the rest of a job is bookkeeping. */
-  deploying: Set<string>
+  /** The jobs whose deploy is running now, by their ids; the rest of a job is bookkeeping. */
+  deploying: Map<string, JobData>
 }
 
 /** What has begun in a stack has not ended, because of something that nobody has foreseen: it is tried again. */
@@ -56,7 +56,7 @@ export async function workOn(run: Run, tools: RunTools): Promise<RunReport> {
     await run.settle(ended, journal)
     return ended
   }
-  tools.deploying.add(jobId)
+  tools.deploying.set(jobId, data)
   try {
     for (;;) {
       let opened: OpenStack

@@ -71,6 +71,11 @@ export const Release = z.object({
   unset: z.array(z.string()),
   /** Tells whether the stack's own files are still those that the definition came from. */
   fingerprint: z.string(),
+  /**
+   * Hashes of what the files said that all of it was made from, by their paths from the stack's folder; empty where it is not what any files said as a
+   * whole. Not there where that is not known, as in what a worker of the release before has kept.
+   */
+  contents: z.record(z.string(), z.string()).optional(),
   /** The compose that told the hashes, by its `identity`: another one may tell others. */
   hashedBy: z.string(),
   /** Services that run, or ran, from a definition that nobody knows: a way back to this release cannot be whole. */

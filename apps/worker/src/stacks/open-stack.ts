@@ -8,6 +8,7 @@ import type { LockStack } from '../lock/stack-lock.ts'
 import type { RunReporter } from '../pipeline/report-run.ts'
 import type { Clock, Compose, PatientEngine } from '../ports.ts'
 import { Refusal } from '../refusal.ts'
+import { readContents } from './contents.ts'
 import { locateStack, type StacksRoot } from './locate-stack.ts'
 import { fingerprint, lastChange } from './project-files.ts'
 import { readDotEnv } from './project-name.ts'
@@ -70,6 +71,7 @@ export async function openStack(
           steps: reporter,
           hide,
           fingerprint: (files) => fingerprint(paths, files),
+          contents: (files) => readContents(paths, files).contents,
           lastChange: (files) => lastChange(paths, files),
         }
       },

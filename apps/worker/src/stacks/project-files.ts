@@ -50,7 +50,7 @@ export function findProjectFiles(paths: StackPaths, containers: Container[], kep
 }
 
 /** A path of the host's in the stack's folder, as this process sees it. */
-function here(file: string, paths: StackPaths): string {
+export function here(file: string, paths: StackPaths): string {
   return isWithin(file, paths.workingDir) ? join(paths.dir, file.slice(paths.workingDir.length)) : file
 }
 

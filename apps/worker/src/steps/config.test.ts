@@ -22,7 +22,7 @@ it('files that somebody changes while they are read are others than those that w
       return { exitCode: 0, stdout: JSON.stringify({ name: 'app', services: { web: { image: 'one' } } }) }
     },
   }
-  const reader = { compose, paths, lockFd: 0, fingerprint: (of: ProjectFiles) => fingerprint(paths, of) }
+  const reader = { compose, paths, lockFd: 0, fingerprint: (of: ProjectFiles) => fingerprint(paths, of), contents: () => ({}) }
   const { resolved } = await config(reader, 'app', files, { signal: new AbortController().signal, log: () => undefined })
   expect(resolved?.definition.services['web']).toMatchObject({ image: 'one' })
   expect(resolved?.fingerprint).not.toBe(fingerprint(paths, files))

@@ -11,6 +11,8 @@ export interface Resolved {
   unset: string[]
   /** What the files' fingerprint was before they were read: whoever changes them meanwhile makes it another one. */
   fingerprint: string
+  /** What they said then. */
+  contents: Record<string, string>
 }
 
 /** Compose says so of each, on its standard error. */
@@ -23,13 +25,13 @@ const UNSET = /The \\?"([A-Za-z_][A-Za-z0-9_]*)\\?" variable is not set/
  * @param files What to read, and what tells whether it has changed.
  */
 export async function config(
-  { compose, paths, lockFd, fingerprint }: Pick<Tools, 'compose' | 'paths' | 'lockFd' | 'fingerprint'>,
+  { compose, paths, lockFd, fingerprint, contents }: Pick<Tools, 'compose' | 'paths' | 'lockFd' | 'fingerprint' | 'contents'>,
   project: string | null,
   files: ProjectFiles,
   context: StepContext,
 ): Promise<StepEnd & { resolved: Resolved | null }> {
   const unset = new Set<string>()
-  const before = fingerprint(files)
+  const before = { fingerprint: fingerprint(files), contents: contents(files) }
   const { args } = fromFiles({ project: project ?? '', ...files })
   const { exitCode, stdout } = await compose.run(paths, [...(project === null ? args.slice(2) : args), 'config', '--format', 'json'], {
     signal: context.signal,
@@ -50,5 +52,5 @@ export async function config(
     context.log(says)
     return { how: 'disproved', says, resolved: null }
   }
-  return { how: 'exited', code: 0, resolved: { definition, unset: [...unset].sort(), fingerprint: before } }
+  return { how: 'exited', code: 0, resolved: { definition, unset: [...unset].sort(), ...before } }
 }

@@ -14,6 +14,8 @@ export interface StackRow {
   health: Health
   /** Services that are not well. */
   broken: string[]
+  /** Files that what runs is not made from as they are now. */
+  drifted: string[]
   hold: Hold | null
   updates: Update[]
   jobs: RecentJobs
@@ -37,13 +39,14 @@ export async function readRows({ redis, inventory }: ApiContext, recent: ReturnT
   const withReleases = new Set(ran)
   return stacks
     .map((stack, index): StackRow => {
-      const { host, name, broken } = stack
+      const { host, name, broken, drifted } = stack
       const { hold, updates } = watched(host, name)
       return {
         host,
         stack: name,
         broken,
         health: healthOf(stack, withReleases.has(queues[index] ?? '')),
+        drifted,
         hold,
         updates,
         jobs: jobs[index] ?? { open: [], last: null, failed: [] },

@@ -11,6 +11,7 @@ const SHAPES = {
   up: '<path d="M8 13V3.5M4 7.2l4-4 4 4"/>',
   back: '<path d="M6 3.5L2.5 7 6 10.5M3 7h6.5a3.5 3.5 0 0 1 0 7H8"/>',
   off: '<circle cx="8" cy="8" r="5.5"/><path d="M4.2 4.2l7.6 7.6"/>',
+  differs: '<path d="M3.5 6h9M3.5 10h9M10.5 3l-5 10"/>',
   minus: '<path d="M3.5 8h9"/>',
 } as const
 export type IconName = keyof typeof SHAPES

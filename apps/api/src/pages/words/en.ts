@@ -1,4 +1,5 @@
 import type { OutcomeCode } from '@deployer/shared/job'
+import { list } from './list.ts'
 
 /** What the pages say, in English. The other dictionary has the same shape. Longer than other files, since one place has all words. */
 export const en = {
@@ -51,6 +52,12 @@ export const en = {
     local: 'Nothing to compare it with.',
     unknown: 'Nothing is known of a newer image.',
   },
+  drift: {
+    badge: 'Drifted from its file',
+    files: (files: string[]) => `What runs is not what ${list(files, 'and')} ${files.length > 1 ? 'say' : 'says'} now.`,
+    meaning:
+      'Either a file has changed since that was deployed, or somebody has changed the stack by hand. A plan shows what a deploy would change.',
+  },
   heldBadge: 'Held',
 
   state: { queued: 'Waiting', running: 'Running', succeeded: 'Done', failed: 'Failed', canceled: 'Canceled' },
@@ -102,7 +109,7 @@ export const en = {
     host: 'Host',
     allHosts: 'All hosts',
     show: 'Show',
-    shows: { all: 'All stacks', trouble: 'Down or degraded', updates: 'With an update', held: 'Held' },
+    shows: { all: 'All stacks', trouble: 'Down or degraded', updates: 'With an update', drifted: 'Drifted from its file', held: 'Held' },
     apply: 'Filter',
     reset: 'Show all',
     columns: { stack: 'Stack', host: 'Host', runs: 'Runs', health: 'Health', last: 'Last job', actions: 'Actions' },
@@ -163,7 +170,7 @@ export const en = {
     degraded: (services: string) => `Broken before, and still: ${services}.`,
     waits: 'Waits for its worker.',
     waitsAway: (host: string) => `The host ${host} is away: the job waits for it.`,
-    queued: 'Asked for',
+    queued: 'Asked',
     started: 'Began',
     finished: 'Ended',
     took: 'Took',
@@ -172,10 +179,11 @@ export const en = {
     to: 'Goes to',
     steps: 'Steps',
     noSteps: 'No step has ended yet.',
+    neverBegun: 'No step was begun.',
     exit: (code: number) => `exit code ${code}`,
     said: 'What it said',
     silent: 'It said nothing.',
-    log: 'Live log',
+    log: 'Log',
     logWaits: 'Lines appear here as the job writes them.',
     logGap: '… older lines are no longer kept …',
     changes: 'Changes',
@@ -204,7 +212,7 @@ export const en = {
     rollback: 'Go back to this',
     cancel: 'Cancel',
     retry: 'Try again',
-    back: 'Back',
+    back: 'Leave it as it is',
   },
 
   ask: {

@@ -1,4 +1,5 @@
 import type { Words } from './en.ts'
+import { list } from './list.ts'
 
 /** O que as páginas dizem, em português. */
 export const pt: Words = {
@@ -44,6 +45,11 @@ export const pt: Words = {
     quarantined: 'O deploy dela foi desfeito: não se tenta de novo sozinho. Um deploy pedido por você tenta.',
     local: 'Não há com o que comparar.',
     unknown: 'Nada se sabe de uma imagem mais nova.',
+  },
+  drift: {
+    badge: 'Divergente do arquivo',
+    files: (files) => `O que roda não é o que ${list(files, 'e')} ${files.length > 1 ? 'dizem' : 'diz'} agora.`,
+    meaning: 'Ou um arquivo mudou desde o deploy do que roda, ou alguém mudou a stack à mão. Um plano mostra o que um deploy mudaria.',
   },
   heldBadge: 'Retida',
 
@@ -91,10 +97,16 @@ export const pt: Words = {
     host: 'Host',
     allHosts: 'Todos os hosts',
     show: 'Mostrar',
-    shows: { all: 'Todas as stacks', trouble: 'Paradas ou degradadas', updates: 'Com atualização', held: 'Retidas' },
+    shows: {
+      all: 'Todas as stacks',
+      trouble: 'Paradas ou degradadas',
+      updates: 'Com atualização',
+      drifted: 'Divergentes do arquivo',
+      held: 'Retidas',
+    },
     apply: 'Filtrar',
     reset: 'Mostrar todas',
-    columns: { stack: 'Stack', host: 'Host', runs: 'Em execução', health: 'Saúde', last: 'Último job', actions: 'Ações' },
+    columns: { stack: 'Stack', host: 'Host', runs: 'Roda', health: 'Saúde', last: 'Último job', actions: 'Ações' },
     count: (from, to, all) => (all === 0 ? 'Nenhuma stack' : `${from}–${to} de ${all}`),
     before: 'Anteriores',
     next: 'Próximas',
@@ -112,7 +124,7 @@ export const pt: Words = {
     on: 'em',
     release: 'Versão',
     services: 'Serviços',
-    columns: { service: 'Serviço', runs: 'Em execução', available: 'Disponível', health: 'Estado', actions: 'Ações' },
+    columns: { service: 'Serviço', runs: 'Roda', available: 'Disponível', health: 'Estado', actions: 'Ações' },
     noServices: 'Nada desta stack foi iniciado. Inicie-a uma vez em seu host, depois faça o deploy daqui:',
     running: 'Em execução',
     broken: 'Com problemas',
@@ -161,10 +173,11 @@ export const pt: Words = {
     to: 'Vai para',
     steps: 'Passos',
     noSteps: 'Nenhum passo terminou ainda.',
+    neverBegun: 'Nenhum passo foi iniciado.',
     exit: (code) => `código de saída ${code}`,
     said: 'O que disse',
     silent: 'Não disse nada.',
-    log: 'Registro ao vivo',
+    log: 'Log',
     logWaits: 'As linhas aparecem aqui conforme o job as escreve.',
     logGap: '… linhas mais antigas já não são guardadas …',
     changes: 'Mudanças',
@@ -193,7 +206,7 @@ export const pt: Words = {
     rollback: 'Voltar a esta',
     cancel: 'Cancelar',
     retry: 'Tentar de novo',
-    back: 'Voltar',
+    back: 'Deixar como está',
   },
 
   ask: {
