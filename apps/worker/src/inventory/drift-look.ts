@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createFileStore, journalFolder } from '../journal/file-store.ts'
-import { peekCurrent, peekJournal } from '../journal/journal.ts'
+import { peekCurrent, peekJournal } from '../journal/journal-file.ts'
 import type { Container } from '../ports.ts'
 import { driftedFiles } from '../release/drift.ts'
 import type { Release } from '../release/release.ts'
