@@ -30,7 +30,7 @@ const digest = await registryDigest(image)
 
 async function ask(names: (string | Question)[], pauses: Record<string, string> = {}, by = patient, clock = machineClock) {
   const questions = names.map((one) => (typeof one === 'string' ? { image: one, logins: [null] } : one))
-  return Object.fromEntries(await askRegistries(questions, createAskRegistry(by, hub), clock, pauses, never))
+  return Object.fromEntries(await askRegistries(questions, createAskRegistry(by, hub), clock, { pauses, refusals: {} }, never))
 }
 
 it('a registry tells the digest that a name has now', async () => {
@@ -87,6 +87,10 @@ it('one that says "too many" is left alone for as long as it says, and for a whi
   expect(Object.values(answers)).toEqual([expect.objectContaining({ isMissing: false }), expect.objectContaining({ isMissing: false })])
   const left = (name: string) => Math.round((Date.parse(pauses[name] ?? '') - before) / 60_000)
   expect([left('docker.io'), left(odd.address)]).toEqual([2, 15])
+  const busy: Record<string, string> = {}
+  const [said] = Object.values(await ask([`${odd.address}/busy/app:1`], busy))
+  expect(Math.round((Date.parse(busy[odd.address] ?? '') - Date.now()) / 60_000)).toBe(1)
+  expect(said).toEqual({ problem: expect.stringContaining(`left alone until ${busy[odd.address]}`) as string, isMissing: false })
   odd.seen.length = 0
   await ask(['many/app:1', 'library/app:1', `${odd.address}/app:1`], pauses)
   expect(odd.seen).toEqual([])
@@ -130,6 +134,6 @@ it('no more than four questions are open at once', async () => {
     return digest
   }
   const questions = Array.from({ length: 30 }, (_, index) => ({ image: `r${index}.example.com/app:1`, logins: [null] }))
-  expect((await askRegistries(questions, slowly, machineClock, {}, never)).size).toBe(30)
+  expect((await askRegistries(questions, slowly, machineClock, { pauses: {}, refusals: {} }, never)).size).toBe(30)
   expect(most).toBe(4)
 })

@@ -6,7 +6,7 @@ import { listStacks } from '../stacks/list-stacks.ts'
 import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
 import type { StepContext, StepEnd } from '../steps/step.ts'
 import { askForLooks, type Asked } from './ask-for-looks.ts'
-import type { AskRegistry } from './ask-registries.ts'
+import { createTurns, type AskRegistry } from './ask-registries.ts'
 import { describeLook } from './describe-look.ts'
 import { lookAtStacks, type StackLook } from './look-at-stacks.ts'
 import type { ReadStacks } from './read-stack.ts'
@@ -47,11 +47,12 @@ export function createWatch(tools: WatchTools): Watch {
   const { redis, logger, clock, host, root, memory, wishes, stopping } = tools
   const { zone } = wishes
   const ticks = createTicks({ redis, host, zone, logger, stopping }, { round, wake })
+  const turns = createTurns()
   let marks = new Map<string, string>()
 
   /** Asks registries about what was looked at, and decides. */
   async function ask(looks: StackLook[], signal: AbortSignal) {
-    const { local, counts } = await askForLooks({ memory, clock, ask: tools.newRound() }, looks, signal)
+    const { local, counts } = await askForLooks({ memory, clock, ask: tools.newRound(), turns }, looks, signal)
     for (const image of local) logger.info({ event: 'image_local', image }, 'this image has no registry, so it is not watched')
     await countQuestions(counts).catch(unlessStopping)
     const found = await settleStacks(tools, looks, { checked: true, deploys: true })
