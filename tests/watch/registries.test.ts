@@ -112,6 +112,19 @@ it('Docker Hub is asked by HEAD alone, with a token of the login that there is',
   expect(await ask([{ image: 'private/app:1', logins: [HUB_LOGIN] }])).toEqual({ 'private/app:1': { digest: ODD_DIGEST } })
 })
 
+it('Docker Hub’s login is that of the stack’s own configuration, under any of its names', async () => {
+  const auth = Buffer.from(`${HUB_LOGIN.username}:${HUB_LOGIN.password}`).toString('base64')
+  const stack = await world.addStack('hub', () => 'services: {}\n')
+  for (const name of [HUB_LOGIN.serveraddress, 'docker.io', 'index.docker.io']) {
+    stack.write('.docker/config.json', JSON.stringify({ auths: { [name]: { auth }, 'ghcr.io': { auth: 'eDp5' } } }))
+    for (const image of ['private/app:1', 'docker.io/private/app:1', 'index.docker.io/private/app:1']) {
+      const login = await registryLogin(stack.dir, image, 0)
+      expect(login).toEqual(HUB_LOGIN)
+      expect(await ask([{ image, logins: [login] }])).toEqual({ [image]: { digest: ODD_DIGEST } })
+    }
+  }
+})
+
 it('a mirror that the engine has for Docker Hub is asked instead', async () => {
   const other = await startOwnEngine({ liveRestore: false, mirror: `http://${registry}` })
   const name = `${registry}/library/mirrored:latest`

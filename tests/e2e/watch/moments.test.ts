@@ -1,4 +1,5 @@
 import { afterAll, expect, it } from 'vitest'
+import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../../lab/sample-image.ts'
 import { startStack } from '../../../lab/start-stack.ts'
 import { until } from '../../../lab/until.ts'
@@ -70,6 +71,19 @@ it('what is released outside of its window waits for that, and says so at once; 
   // Files are looked at once a minute, and whenever containers have changed.
   await startStack(world, client, 'another', webFile(stack.image))
   await untilPage(stack, 'v2')
+})
+
+it('a signed request waits for neither window nor age, and no wish that is edited makes a container anew', async () => {
+  const stack = await outdated('asked', `, window: ${closed()}, min_age: 3d`)
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ state: 'cooling' })
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [{ service: 'web', why: 'image' }] })
+  await untilPage(stack, 'v2')
+  await until('nothing left', async () => (await updateOf(stack.name)) === null)
+  stack.rewrite((port) =>
+    webFile(stack.image, 'x-deployer: { watch: notify }\n')(port).replace('init: true', 'init: true\n    x-deployer: { watch: off }'),
+  )
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [] })
 })
 
 it('what settles, or is too young, is deployed when its time has come', async () => {
