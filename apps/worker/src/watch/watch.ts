@@ -3,12 +3,13 @@ import type { Every } from '@deployer/shared/every'
 import { updatesKey } from '@deployer/shared/updates'
 import type { Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
-import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
+import type { StacksRoot } from '../stacks/locate-stack.ts'
 import type { StepContext, StepEnd } from '../steps/step.ts'
 import { askForLooks, type Asked } from './ask-for-looks.ts'
 import { createTurns, type AskRegistry } from './ask-registries.ts'
 import { describeLook } from './describe-look.ts'
 import { lookAtStacks, type StackLook } from './look-at-stacks.ts'
+import { marksOf } from './marks-of.ts'
 import type { ReadStacks } from './read-stack.ts'
 import { AGAIN, settleStacks, type SettleTools } from './settle-stacks.ts'
 import { tell } from './tell.ts'
@@ -164,9 +165,21 @@ export function createWatch(tools: WatchTools): Watch {
       schedules,
       looks.some(({ wishes: own }) => isWatched(own)),
     )
+    await heedSettings()
     // What Redis has lost, or was to be while all workers were away.
     if (dueStacks().length > 0) await ticks.wakeAt(0, 0)
     await planWake()
+  }
+
+  /** Where the host's settings are others than when it was decided last, all stacks are due. */
+  async function heedSettings(): Promise<void> {
+    const now = JSON.stringify(wishes)
+    const known = memory.read()
+    if (known.settings === now || Object.keys(known.stacks).length === 0) return
+    await memory.update((file) => {
+      file.settings = now
+      for (const stack of Object.values(file.stacks)) stack.next = clock.timestamp()
+    })
   }
 
   async function lookForChanges(): Promise<void> {
@@ -226,16 +239,4 @@ export function createWatch(tools: WatchTools): Watch {
       await ticks.stop()
     },
   }
-}
-
-/** What changes when the files of a stack do, by stack. */
-function marksOf({ root, stacks }: Pick<WatchTools, 'root' | 'stacks'>, names: string[]): Map<string, string> {
-  const markOf = (name: string) => {
-    try {
-      return stacks.mark(locateStack(root, name))
-    } catch {
-      return ''
-    }
-  }
-  return new Map(names.map((name) => [name, markOf(name)]))
 }
