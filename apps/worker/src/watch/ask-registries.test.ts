@@ -98,3 +98,11 @@ it('no more than four questions are open at once, whoever asks', async () => {
   await Promise.all([1, 2, 3].map(() => askRegistries(all, ask, clock, { ...busy }, never, turns)))
   expect(most).toBe(4)
 })
+
+it('questions to one registry are spread, and those to others do not wait for that', async () => {
+  const waits: number[] = []
+  const still: Clock = { ...clock, now: () => 1000, wait: async (milliseconds) => void waits.push(milliseconds) }
+  const all = [...questions('one.example.com', 4), ...questions('two.example.com', 1)]
+  await askRegistries(all, async () => 'digest', still, { ...busy }, never)
+  expect(waits.sort((a, b) => a - b)).toEqual([50, 100, 150])
+})
