@@ -25,6 +25,7 @@ export async function startOddRegistry(): Promise<OddRegistry> {
     if (url === '/v2/') return response.end('{}')
     if (url.startsWith('/token')) return giveToken(headers.authorization, url, response)
     if (url.includes('/many')) return response.writeHead(429, { 'Retry-After': '120' }).end(method === 'HEAD' ? '' : TOO_MANY)
+    if (url.includes('/busy')) return response.writeHead(503, { 'Retry-After': '120' }).end('not now')
     if (url.includes('/broken')) return response.writeHead(500).end('oops')
     if (url.includes('/slow')) return
     const isClosed = url.includes('/private') ? `Bearer ${HUB_LOGIN.username}` : 'Bearer anybody'

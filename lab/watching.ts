@@ -20,6 +20,8 @@ export interface Watching {
   updates(stack: string): Promise<Update[]>
   /** Asks for a check, as the API does. @returns The job's id. */
   check(stack: string): Promise<string>
+  /** Asks for a deploy of some services, as watching does. @param only Digests by service. @returns The id of the job, or of the one that waits already. */
+  deploy(stack: string, only: Record<string, string>): Promise<string>
   /** All that was put into the outbox since. */
   outbox(): Promise<OutboxEntry[]>
   close(): Promise<void>
@@ -40,6 +42,12 @@ export function createWatching(url: string, host: string): Watching {
     await due.promote()
   }
   const tick = () => promote('tick')
+  const add = async (stack: string, action: 'check' | 'deploy', more: object) => {
+    const queue = new Queue(queueName(host, stack), connection)
+    const { id = '' } = await queue.add(action, { stack, host, action, ...more }, { jobId: randomUUIDv7(), deduplication: { id: action } })
+    await queue.close()
+    return id
+  }
   return {
     redis,
     tick,
@@ -54,13 +62,8 @@ export function createWatching(url: string, host: string): Watching {
       const json = await redis.hget(updatesKey(host), stack)
       return json === null ? [] : StackUpdates.parse(JSON.parse(json)).updates
     },
-    async check(stack) {
-      const queue = new Queue(queueName(host, stack), connection)
-      const data = { stack, host, action: 'check', caller: 'default' }
-      const { id = '' } = await queue.add('check', data, { jobId: randomUUIDv7(), deduplication: { id: 'check' } })
-      await queue.close()
-      return id
-    },
+    check: (stack) => add(stack, 'check', { caller: 'default' }),
+    deploy: (stack, only) => add(stack, 'deploy', { only, source: 'watch', caller: 'watch' }),
     outbox,
     async close() {
       await ticks.close()

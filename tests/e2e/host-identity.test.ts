@@ -129,6 +129,11 @@ describe('deployer hosts', () => {
     const { job_id } = (await client.plain('POST', `/deploy/${stack.name}?host=attic`, stack.name)).body
     await until('it to be away', async () => (await hosts()).some(({ host, online }) => host === 'attic' && !online))
     await redis.cli('hset', 'deployer:holds:attic', 'some', 'hold')
+    // What is to be decided anew once the host is back.
+    await redis.cli('hset', 'deployer:updates:attic', stack.name, '{}')
+    expect((await client.timed('DELETE', `/stacks/${stack.name}/hold?host=attic`)).status).toBe(200)
+    const ticks = () => redis.cli('--scan', '--pattern', 'deployer:@attic:*')
+    expect(await ticks()).toContain('deployer:@attic:wait')
     // One whose name begins like it is another one.
     await publishStacks(redis.url, 'attic-2', ['other'])
     await redis.cli('zadd', 'deployer:heartbeats', String(Date.now() + 3_600_000), 'attic-2 lab')
@@ -138,6 +143,7 @@ describe('deployer hosts', () => {
     })
     expect(await read(job_id)).toMatchObject({ state: 'canceled', ok: false })
     expect(await redis.cli('exists', 'deployer:holds:attic')).toBe('0\n')
+    expect((await ticks()).trim()).toBe('')
     expect((await hosts()).map(({ host, online }) => [host, online])).toEqual([
       ['attic-2', true],
       ['second', true],

@@ -27,7 +27,7 @@ describe('what is kept of finished jobs', () => {
     const ended: any[] = []
     for (let count = 0; count < 55; count++) ended.push(await end())
     expect(ended.every(({ code }) => code === 'not_running')).toBe(true)
-    await until('the records of the jobs that are gone to be gone', async () => (await keys('deployer:run:*')).length === 50)
+    await until('the records of the jobs that are gone to be gone', async () => (await keys('deployer:run:*')).length === 40)
     expect(await keys('deployer:events:*')).toHaveLength(10)
     expect((await read(ended[0].job_id)).status).toBe(404)
     const { body: newest } = await read(ended.at(-1).job_id)

@@ -34,17 +34,17 @@ const begin = (jobId: string, stack: string) =>
 
 describe('a deploy of some services that watching asks for', () => {
   it('is no more than that while nobody else asks', async () => {
-    expect(await begin(await watched('alone'), 'alone')).toMatchObject({ whole: false })
+    expect(await begin(await watched('alone'), 'alone')).toMatchObject({ whole: null })
   })
 
   it('becomes a whole one by a request that joins it, for all of its starts', async () => {
     const jobId = await watched('joined')
     expect(await asked('joined')).toMatchObject({ job_id: jobId, coalesced: true })
     expect(await connection.ttl(wholeKey(jobId))).toBeGreaterThan(300 * 86_400)
-    expect(await begin(jobId, 'joined')).toMatchObject({ whole: true, fence: { attempt: 1 } })
+    expect(await begin(jobId, 'joined')).toMatchObject({ whole: { source: 'request', caller: 'default' }, fence: { attempt: 1 } })
     expect(await connection.exists(wholeKey(jobId))).toBe(0)
     // Its worker has died before it changed anything.
-    expect(await begin(jobId, 'joined')).toMatchObject({ whole: true, fence: { attempt: 2 } })
+    expect(await begin(jobId, 'joined')).toMatchObject({ whole: { source: 'request', caller: 'default' }, fence: { attempt: 2 } })
   })
 
   it('changes nothing of a request that waits', async () => {
@@ -52,14 +52,14 @@ describe('a deploy of some services that watching asks for', () => {
     expect(await watched('whole')).toBe(jobId)
     await asked('whole')
     expect(await connection.exists(wholeKey(jobId))).toBe(0)
-    expect(await begin(jobId, 'whole')).toMatchObject({ whole: false })
+    expect(await begin(jobId, 'whole')).toMatchObject({ whole: null })
   })
 
   it('that has begun is left as it is: the request gets a job of its own', async () => {
     const jobId = await watched('twice')
     await begin(jobId, 'twice')
     expect(await asked('twice')).toMatchObject({ coalesced: false, source: 'request' })
-    expect(await begin(jobId, 'twice')).toMatchObject({ whole: false })
+    expect(await begin(jobId, 'twice')).toMatchObject({ whole: null })
   })
 
   it('serves every request whole, however requests, watching and workers race', async () => {
@@ -71,7 +71,7 @@ describe('a deploy of some services that watching asks for', () => {
           const jobId = await connection.get('deployer:race@nas:de:deploy')
           if (!jobId) continue
           const { only } = JSON.parse((await connection.hget(`deployer:race@nas:${jobId}`, 'data')) ?? '{}') as JobData
-          begun.set(jobId, (await begin(jobId, 'race')).whole || only === undefined)
+          begun.set(jobId, (await begin(jobId, 'race')).whole !== null || only === undefined)
         }
       })()
       const [answers] = await Promise.all([

@@ -30,7 +30,7 @@ const digest = await registryDigest(image)
 
 async function ask(names: (string | Question)[], pauses: Record<string, string> = {}, by = patient, clock = machineClock) {
   const questions = names.map((one) => (typeof one === 'string' ? { image: one, logins: [null] } : one))
-  return Object.fromEntries(await askRegistries(questions, createAskRegistry(by, hub), clock, pauses, never))
+  return Object.fromEntries(await askRegistries(questions, createAskRegistry(by, hub), clock, { pauses, refusals: {} }, never))
 }
 
 it('a registry tells the digest that a name has now', async () => {
@@ -87,6 +87,10 @@ it('one that says "too many" is left alone for as long as it says, and for a whi
   expect(Object.values(answers)).toEqual([expect.objectContaining({ isMissing: false }), expect.objectContaining({ isMissing: false })])
   const left = (name: string) => Math.round((Date.parse(pauses[name] ?? '') - before) / 60_000)
   expect([left('docker.io'), left(odd.address)]).toEqual([2, 15])
+  const busy: Record<string, string> = {}
+  const [said] = Object.values(await ask([`${odd.address}/busy/app:1`], busy))
+  expect(Math.round((Date.parse(busy[odd.address] ?? '') - Date.now()) / 60_000)).toBe(1)
+  expect(said).toEqual({ problem: expect.stringContaining(`left alone until ${busy[odd.address]}`) as string, isMissing: false })
   odd.seen.length = 0
   await ask(['many/app:1', 'library/app:1', `${odd.address}/app:1`], pauses)
   expect(odd.seen).toEqual([])
@@ -106,6 +110,19 @@ it('Docker Hub is asked by HEAD alone, with a token of the login that there is',
   )
   expect(await ask(['private/app:1'])).toEqual({ 'private/app:1': expect.objectContaining({ isMissing: true }) as object })
   expect(await ask([{ image: 'private/app:1', logins: [HUB_LOGIN] }])).toEqual({ 'private/app:1': { digest: ODD_DIGEST } })
+})
+
+it('Docker Hub’s login is that of the stack’s own configuration, under any of its names', async () => {
+  const auth = Buffer.from(`${HUB_LOGIN.username}:${HUB_LOGIN.password}`).toString('base64')
+  const stack = await world.addStack('hub', () => 'services: {}\n')
+  for (const name of [HUB_LOGIN.serveraddress, 'docker.io', 'index.docker.io']) {
+    stack.write('.docker/config.json', JSON.stringify({ auths: { [name]: { auth }, 'ghcr.io': { auth: 'eDp5' } } }))
+    for (const image of ['private/app:1', 'docker.io/private/app:1', 'index.docker.io/private/app:1']) {
+      const login = await registryLogin(stack.dir, image, 0)
+      expect(login).toEqual(HUB_LOGIN)
+      expect(await ask([{ image, logins: [login] }])).toEqual({ [image]: { digest: ODD_DIGEST } })
+    }
+  }
 })
 
 it('a mirror that the engine has for Docker Hub is asked instead', async () => {
@@ -130,6 +147,6 @@ it('no more than four questions are open at once', async () => {
     return digest
   }
   const questions = Array.from({ length: 30 }, (_, index) => ({ image: `r${index}.example.com/app:1`, logins: [null] }))
-  expect((await askRegistries(questions, slowly, machineClock, {}, never)).size).toBe(30)
+  expect((await askRegistries(questions, slowly, machineClock, { pauses: {}, refusals: {} }, never)).size).toBe(30)
   expect(most).toBe(4)
 })

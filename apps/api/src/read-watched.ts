@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { type Hold, holdInForce, holdsKey, skipsKey, StackUpdates, type Update, updatesKey } from '@deployer/shared/updates'
+import { type Hold, holdInForce, holdsKey, skipsKey, StackUpdates, type Unheld, type Update, updatesKey } from '@deployer/shared/updates'
 
 /** What is known of the images of a stack, and whether somebody holds it. */
 export interface Watched {
@@ -34,18 +34,18 @@ export async function readWatched(redis: Redis, hosts: string[]): Promise<(host:
     const hold = holdInForce(holds[stack], now)
     return {
       checked_at: told?.checked_at ?? null,
-      updates: (told?.updates ?? []).map((one) => asOfNow(one, hold, skips[`${stack}/${one.service}`])),
+      updates: (told?.updates ?? []).map((one) => asOfNow(one, told?.unheld?.[one.service], hold, skips[`${stack}/${one.service}`])),
       hold,
     }
   }
 }
 
 /** What has been held, released or skipped counts at once, not with the next check. */
-function asOfNow(update: Update, hold: Hold | null, skipped: string | undefined): Update {
+function asOfNow(update: Update, unheld: Unheld[string] | undefined, hold: Hold | null, skipped: string | undefined): Update {
   const { state, available } = update
   if (available !== null && available === skipped && state !== 'quarantined') return { ...update, state: 'skipped', eligible_at: null }
   if (hold && ON_ITS_WAY.has(state)) return { ...update, state: 'held', eligible_at: null }
-  return !hold && state === 'held' ? { ...update, state: 'pending' } : update
+  return !hold && state === 'held' ? { ...update, ...(unheld ?? { state: 'pending' }) } : update
 }
 
 /** `null` for what is not there, or was written by a release that is not this one's. */

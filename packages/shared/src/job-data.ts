@@ -19,7 +19,7 @@ export const JobData = z.strictObject({
    */
   only: z.record(z.string(), z.string()).optional(),
   source: JobSource.default('request'),
-  /** Who asked first, for dashboard and history: the id of the key that signed. */
+  /** Who asked first, for dashboard and history: the id of the key that signed. A request that joins what watching has asked for comes before that. */
   caller: z.string().max(256),
 })
 export type JobData = z.infer<typeof JobData>
@@ -29,7 +29,11 @@ export function storedJobData({ source, ...data }: JobData): z.input<typeof JobD
   return source === 'request' ? data : { ...data, source }
 }
 
-/** String that is there while a waiting job with `only` is to be more than that, since a request has joined it. */
+/** Who asks for a job, and how. */
+export const Asker = JobData.pick({ source: true, caller: true })
+export type Asker = z.infer<typeof Asker>
+
+/** JSON of the first request's {@link Asker}, there while a waiting job with `only` is to be more than that, since a request has joined it. */
 export function wholeKey(jobId: string): string {
   return `${KEY_PREFIX}:whole:${jobId}`
 }

@@ -15,6 +15,11 @@ export function queueName(host: string, stack: string): string {
   return `${stack}@${host}`
 }
 
+/** The queue of a host's ticks: no stack's. A job in it that is called `wake` has the host decide anew about what is due, and about the `stacks` that it names. */
+export function tickQueue(host: string): string {
+  return `@${host}`
+}
+
 /** Takes a queue's name apart; `null` when it is none of ours. */
 export function parseQueueName(name: string): { stack: string; host: string } | null {
   const at = name.indexOf('@')

@@ -3,7 +3,7 @@ import { COUNTERS_KEY, countJob } from './counters.ts'
 import { encodeJobNews, JOB_CHANNEL } from './job-stream.ts'
 import { expectKey } from './expect.ts'
 import { type Job, RunReport } from './job.ts'
-import { type JobData, wholeKey } from './job-data.ts'
+import { Asker, type JobData, wholeKey } from './job-data.ts'
 import { jobEntry, OUTBOX_KEY, OUTBOX_LENGTH } from './outbox.ts'
 import { KEY_PREFIX, queueName, waitingKey } from './queue.ts'
 
@@ -15,8 +15,8 @@ export type Phase = 'running' | 'canceling' | 'canceled' | 'applying'
 
 /**
  * The hash that holds how a job's run went. Fields: `round` (BullMQ's attemptsMade: 0, unless somebody with another tool has BullMQ run
- * an ended job again), `attempt` (starts within the round: more than one when a worker died), `phase`, `report` (JSON), `whole` (there where a
- * request has joined what watching had asked for).
+ * an ended job again), `attempt` (starts within the round: more than one when a worker died), `phase`, `report` (JSON), `whole` (who has
+ * joined what watching had asked for).
  * Round and attempt are the fence: a worker that was frozen and wakes up cannot write over the run that replaced its own.
  */
 export function runKey(jobId: string): string {
@@ -53,7 +53,8 @@ if redis.call('HGET', KEYS[1], 'round') ~= ARGV[1] then
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'round', ARGV[1], 'phase', 'running')
 end
-if redis.call('DEL', KEYS[4]) == 1 then redis.call('HSET', KEYS[1], 'whole', 1) end
+local asker = redis.call('GETDEL', KEYS[4])
+if asker then redis.call('HSET', KEYS[1], 'whole', asker) end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])
@@ -106,14 +107,14 @@ return run[2]`
  * Marks the start of a run and tells what is known of the job from earlier starts. From here on a request makes a job of its own: this
  * one may already have passed what the request is about.
  *
- * @returns `whole`: a request has joined the job, so it is about all of the stack, whatever its `only` says.
+ * @returns `whole`: the request that has joined the job, which makes it one about all of the stack, whatever its `only` says.
  */
 export async function beginRun(
   redis: Redis,
   jobId: string,
   job: JobData,
   round: number,
-): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null; expect: Record<string, string>; whole: boolean }> {
+): Promise<{ fence: RunFence; phase: Phase; report: RunReport | null; expect: Record<string, string>; whole: Asker | null }> {
   const keys = [runKey(jobId), waitingKey(job), expectKey(jobId), wholeKey(jobId), OUTBOX_KEY]
   const started = CHANGES.has(job.action) ? jobEntry(jobId, job, null) : ''
   const begun = await redis.eval(BEGIN, keys.length, ...keys, String(round), UNENDED_LIFETIME, jobId, started)
@@ -121,7 +122,13 @@ export async function beginRun(
   const expect: Record<string, string> = {}
   for (let at = 0; at + 1 < expected.length; at += 2) expect[expected[at] ?? ''] = expected[at + 1] ?? ''
   const former = report ? RunReport.parse(JSON.parse(report)) : null
-  return { fence: { jobId, round, attempt }, phase, report: former, expect, whole: whole !== '' }
+  return { fence: { jobId, round, attempt }, phase, report: former, expect, whole: whole === '' ? null : readAsker(whole, job) }
+}
+
+/** An API of the release before does not say who it was. */
+function readAsker(whole: string, { caller }: JobData): Asker {
+  const json: unknown = JSON.parse(whole)
+  return Asker.safeParse(json).data ?? { source: 'request', caller }
 }
 
 /**

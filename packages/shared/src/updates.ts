@@ -3,7 +3,7 @@ import { KEY_PREFIX } from './queue.ts'
 
 /** Why an image that the registry has newer is not deployed yet, or why nothing is known of it. */
 export const UpdateState = z.enum([
-  /** Deployed with the next round: nothing is in its way. */
+  /** Nothing is in its way: it is being deployed, or its deploy failed before anything was changed and is tried again with the next round. */
   'pending',
   /** An image of the stack changed less than `SETTLE` ago. */
   'settling',
@@ -41,11 +41,17 @@ export const Update = z.object({
 })
 export type Update = z.infer<typeof Update>
 
+/** What will be so of updates that are held, by service, as soon as nobody holds their stack any more. */
+export const Unheld = z.record(z.string(), Update.pick({ state: true }).extend({ eligible_at: z.iso.datetime() }))
+export type Unheld = z.infer<typeof Unheld>
+
 /** What a worker has found out about the images of one stack. */
 export const StackUpdates = z.object({
   /** When the registries were asked last: RFC 3339. */
   checked_at: z.iso.datetime(),
   updates: z.array(Update),
+  /** The release before does not write it. */
+  unheld: Unheld.optional(),
 })
 export type StackUpdates = z.infer<typeof StackUpdates>
 

@@ -56,9 +56,26 @@ it('an image is pushed and nobody tells: the next tick deploys it, and a bad one
   expect(await watching.updates(stack.name)).toEqual(quarantined)
   expect(await watchJobs(stack.name)).toHaveLength(2)
 
+  // Asked for before it was rolled back, while something else ran.
+  await watching.deploy(stack.name, { web: bad })
+  expect(await ended(stack.name, 3)).toMatchObject({
+    state: 'canceled',
+    code: 'canceled',
+    steps: [],
+    message: expect.stringMatching(/rolled back/),
+  })
+  await untilPage(stack, 'v2')
+
+  // Who asks does not wait for the quarantine, and ends it.
+  stack.rewrite((port) =>
+    webFile(image, WATCHED)(port).replace('init: true', 'init: true\n    command: [/bin/busybox, httpd, -f, -p, "8080", -h, /www]'),
+  )
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true })
+  await untilPage(stack, 'v3')
+  await until('no update', async () => (await watching.updates(stack.name)).length === 0)
   await publishImage(engine, image, 'v4')
   await watching.round()
-  expect(await ended(stack.name, 3)).toMatchObject({ ok: true })
+  expect(await ended(stack.name, 4)).toMatchObject({ ok: true, message: null })
   await untilPage(stack, 'v4')
   // What a job tells needs no other message.
   expect((await watching.outbox()).filter(({ kind }) => kind === 'updates')).toEqual([])

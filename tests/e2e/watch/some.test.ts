@@ -14,7 +14,8 @@ import { engine, registry, useRedis, useWorld } from '../../support.ts'
 const world = useWorld()
 const redis = await useRedis()
 const host = world.settings['WORKER_NAME'] ?? ''
-const { client } = await world.start('all', { REDIS_URL: redis.url, SETTLE: '0', WATCH_EVERY: '1h' })
+const service = await world.start('all', { REDIS_URL: redis.url, SETTLE: '0', WATCH_EVERY: '1h' })
+const { client } = service
 const watching = createWatching(redis.url, host)
 afterAll(() => watching.close())
 
@@ -81,6 +82,7 @@ services:
   expect(await news()).toEqual([[`${stack.name}/db`, `${stack.name}/twin`]])
   await watching.round()
   expect(await news()).toHaveLength(1)
+  expect(service.logLines().filter(({ event }) => event === 'image_local')).toMatchObject([{ image: expect.stringContaining('built') }])
 
   // Who asks gets everything.
   const asked = await deployAndWait(client, stack.name)
@@ -168,12 +170,25 @@ it('a check on request does for a stack what a tick does, and for one that is no
     return (await client.plain('GET', `/jobs/${id}?wait=true`, id)).body
   }
   const told = (await news()).length
+  const began = String(Date.now() / 1000)
   expect(await check()).toMatchObject({
     action: 'check',
     ok: true,
     steps: [{ name: 'check', ok: true, tail: expect.stringContaining('(notify)') }],
   })
   expect(await states(stack.name)).toEqual({ web: 'notify' })
+  const pulls = await engine.docker(
+    'events',
+    '--since',
+    began,
+    '--until',
+    String(Date.now() / 1000),
+    '--filter',
+    'event=pull',
+    '--format',
+    '{{.ID}}',
+  )
+  expect(pulls).not.toContain(image.replace(/:latest$/, ''))
   expect([await news(), await watchJobs(stack.name)]).toMatchObject([{ length: told }, []])
 
   stack.rewrite(file('x-deployer: { watch: updat }\n'))

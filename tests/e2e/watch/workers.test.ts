@@ -63,4 +63,17 @@ it('of two workers one is killed while it looks: one check, one deploy; and what
   await until('the schedule to be known', () => again.logLines().some(({ event }) => event === 'worker_started'))
   expect(await schedulers()).toBe(1)
   expect(await rounds()).toBe(3)
+
+  // Another setting counts from the start on, without a look.
+  await again.stop()
+  const slow = await world.start('worker', { ...watched, MIN_AGE: '3d' })
+  await publishImage(engine, image, 'v4')
+  await watching.tick()
+  await until('the round', async () => (await rounds()) === 4)
+  expect((await watching.updates(stack.name)).map(({ state }) => state)).toEqual(['cooling'])
+  await slow.stop()
+  await world.start('worker', watched)
+  await untilPage(stack, 'v4')
+  await until('its end', async () => (await jobs())[0]?.ok === true)
+  expect([await rounds(), (await jobs()).length]).toEqual([4, 3])
 })

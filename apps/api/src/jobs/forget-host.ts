@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { CLOCKS_KEY, HEARTBEATS_KEY, INVENTORY_CHANNEL, INVENTORY_KEY, LAST_SEEN_KEY, RENAMED_KEY } from '@deployer/shared/inventory'
 import type { RunReport } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
-import { parseQueueName } from '@deployer/shared/queue'
+import { parseQueueName, tickQueue } from '@deployer/shared/queue'
 import { RELEASES_KEY } from '@deployer/shared/releases'
 import { requestCancel, runKey, saveReport } from '@deployer/shared/run-record'
 import { holdsKey, skipsKey, updatesKey } from '@deployer/shared/updates'
@@ -27,6 +27,7 @@ export async function forgetHost(redis: Redis, store: JobStore, queue: JobQueue,
   steps.del(holdsKey(host), skipsKey(host), updatesKey(host))
   for (const member of members) steps.zrem(HEARTBEATS_KEY, member)
   await steps.publish(INVENTORY_CHANNEL, host).exec()
+  await queue.open(tickQueue(host)).obliterate({ force: true })
   let ended = 0
   for (const name of names) ended += await endJobs(redis, store, queue.open(name), retention)
   return ended

@@ -3,7 +3,7 @@ import { createHash, randomUUIDv7 } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { type Expect, expectKey } from '@deployer/shared/expect'
 import type { Job } from '@deployer/shared/job'
-import { type JobData, storedJobData, wholeKey } from '@deployer/shared/job-data'
+import { type Asker, type JobData, storedJobData, wholeKey } from '@deployer/shared/job-data'
 import { deduplicationId, jobKey, KEY_PREFIX, queueName, QUEUES_KEY, waitingKey } from '@deployer/shared/queue'
 import { queuedJob } from '@deployer/shared/queued-job'
 import { jobOptions, QUEUE_OPTIONS } from '@deployer/shared/retention'
@@ -43,7 +43,8 @@ const FORGET = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', 
 /**
  * The id of the job that waits, if it is still kept, and what it expects, this request's digests included. In one step with the look,
  * since a worker that begins the job reads them in one step with ending its wait. BullMQ's own script would tell the id too, at four times the cost.
- * A job for some services alone, which watching has asked for, is from here on one for all of them.
+ * A job for some services alone, which watching has asked for, is from here on one for all of them, and this request's: in what is stored of it, and
+ * in a mark for a worker that has read that already.
  */
 const JOIN_WAITING = `
 local id = redis.call('GET', KEYS[1])
@@ -52,11 +53,16 @@ if redis.call('EXISTS', KEYS[2] .. id) == 0 then
   redis.call('DEL', KEYS[1])
   return false
 end
-local data = redis.call('HGET', KEYS[2] .. id, 'data')
-if data and cjson.decode(data).only then redis.call('SET', KEYS[4] .. id, 1, 'EX', ARGV[1]) end
+local job = cjson.decode(redis.call('HGET', KEYS[2] .. id, 'data') or '{}')
+if job.only then
+  local asker = cjson.decode(ARGV[2])
+  job.only, job.source, job.caller = nil, asker.source, asker.caller
+  redis.call('HSET', KEYS[2] .. id, 'data', cjson.encode(job))
+  redis.call('SET', KEYS[4] .. id, ARGV[2], 'EX', ARGV[1])
+end
 local expected = KEYS[3] .. id
-for i = 2, #ARGV, 2 do redis.call('HSET', expected, ARGV[i], ARGV[i + 1]) end
-if #ARGV > 1 then redis.call('EXPIRE', expected, ARGV[1]) end
+for i = 3, #ARGV, 2 do redis.call('HSET', expected, ARGV[i], ARGV[i + 1]) end
+if #ARGV > 2 then redis.call('EXPIRE', expected, ARGV[1]) end
 return {id, redis.call('HGETALL', expected)}`
 
 /**
@@ -85,7 +91,8 @@ export function createJobQueue(redis: Redis, queueRedis: Redis, store: JobStore,
   /** Joins the job that waits, if one does. */
   async function join(name: string, data: JobData, expect: Expect): Promise<Added | null> {
     const keys = [waitingKey(data), jobKey(name, ''), expectKey(''), wholeKey('')]
-    const joined = await redis.eval(JOIN_WAITING, keys.length, ...keys, UNENDED_LIFETIME, ...Object.entries(expect).flat())
+    const asker = JSON.stringify({ source: data.source, caller: data.caller } satisfies Asker)
+    const joined = await redis.eval(JOIN_WAITING, keys.length, ...keys, UNENDED_LIFETIME, asker, ...Object.entries(expect).flat())
     if (joined === null) return null
     const [jobId, expected] = joined as [string, string[]]
     return { jobId, expect: Object.fromEntries(pairs(expected)) }

@@ -96,14 +96,14 @@ export function actionRoutes(api: ApiContext, user: string, token: PageToken, vi
         const since = new Date()
         const until = chosen === 'never' ? null : new Date(since.getTime() + Number.parseInt(chosen, 10) * 3_600_000).toISOString()
         const hold = { reason, until, by: c.get('caller').key, since: since.toISOString() }
-        await beforeDeadline(c, holdStack(api.redis, place.host, place.stack, hold))
+        await beforeDeadline(c, holdStack(api, place.host, place.stack, hold))
         return done(c, 'hold', place, stackAt(viewOf(c), place), { reason, until })
       }),
     )
     .post(
       `${at}/release-hold`,
       stackForm(async (c, place) => {
-        const { was_held } = await beforeDeadline(c, releaseStack(api.redis, place.host, place.stack))
+        const { was_held } = await beforeDeadline(c, releaseStack(api, place.host, place.stack))
         return done(c, 'release_hold', place, stackAt(viewOf(c), place), { was_held })
       }),
     )

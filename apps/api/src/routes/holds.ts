@@ -35,14 +35,14 @@ export function holdRoutes(api: ApiContext) {
       const by = c.get('caller').key
       const end = until ? new Date(until).toISOString() : null
       const hold: Hold = { reason, until: end, by, since: new Date(now).toISOString() }
-      await beforeDeadline(c, holdStack(api.redis, host, stack, hold))
+      await beforeDeadline(c, holdStack(api, host, stack, hold))
       tell(c, api, { event: 'stack_held', stack, host, reason, until: end }, 'a stack is held')
       return c.json({ stack, host, hold })
     })
     .delete('/stacks/:stack/hold', proven, async (c) => {
       const stack = c.req.param('stack')
       const host = await hostOf(c, api, parseInput(HostBody, readJson(c)).host)
-      const { was_held, former } = await beforeDeadline(c, releaseStack(api.redis, host, stack))
+      const { was_held, former } = await beforeDeadline(c, releaseStack(api, host, stack))
       if (was_held) tell(c, api, { event: 'stack_released', stack, host, reason: former?.reason }, 'a stack is no longer held')
       return c.json({ stack, host, hold: null })
     })

@@ -184,13 +184,15 @@ async function unless(statuses: number[], answer: Promise<unknown>): Promise<voi
   }
 }
 
-/** What a registry has said to the engine. */
+/** What a registry has said to the engine, which gives 500 for most of it, and never `Retry-After`. */
 function toNoAnswer(error: unknown): never {
   if (!(error instanceof EngineError)) throw error
   const isSlow = error.status === 429 || /toomanyrequests/i.test(error.message)
   const isMissing =
     [401, 403, 404].includes(error.status) || /unauthorized|denied|manifest unknown|no basic auth credentials/i.test(error.message)
-  throw new NoAnswer(error.message.replace(/^The Docker Engine answered \d+: /, ''), isSlow ? 429 : isMissing ? 404 : error.status)
+  const isBusy = /unexpected HTTP status: 503\b/i.test(error.message)
+  const status = isSlow ? 429 : isMissing ? 404 : isBusy ? 503 : error.status
+  throw new NoAnswer(error.message.replace(/^The Docker Engine answered \d+: /, ''), status)
 }
 
 /** `false` for what something else has or needs, or that has gone. */

@@ -16,6 +16,14 @@ export function outcomeOf(error: unknown): Outcome {
   return { state: 'failed', code, message: error instanceof Error ? error.message : String(error) }
 }
 
+/** Of what watching has asked for. */
+export function rolledBackMeanwhile(): Outcome {
+  return {
+    ...canceled(),
+    message: 'What this job was to deploy was rolled back while it waited, so it is not tried again; nothing was changed.',
+  }
+}
+
 export function canceled(): Outcome {
   return { state: 'canceled', code: 'canceled', message: 'The job was canceled before anything was changed.' }
 }

@@ -11,7 +11,8 @@ import { Refusal } from '../refusal.ts'
  */
 export async function findHold(redis: Redis, { host, stack }: Pick<JobData, 'host' | 'stack'>): Promise<Refusal | null> {
   const [[, stored] = [], [, time] = []] = (await redis.pipeline().hget(holdsKey(host), stack).time().exec()) ?? []
-  const hold = holdInForce(stored as string | null, Number((time as string[])[0]) * 1000)
+  const [seconds, micros] = time as [string, string]
+  const hold = holdInForce(stored as string | null, Number(seconds) * 1000 + Math.floor(Number(micros) / 1000))
   if (!hold) return null
   const end = hold.until === null ? 'until somebody releases it' : `until ${hold.until}`
   return new Refusal(

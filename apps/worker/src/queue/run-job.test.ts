@@ -307,11 +307,15 @@ it('the outbox gets the start of a job once, and its end in the step that ends i
 
 it('a job that is about some services is about all once a request has joined it, at each of its starts', async () => {
   const { jobId, begin } = await begun()
-  expect(await begin()).toMatchObject({ whole: false })
+  expect(await begin()).toMatchObject({ whole: null })
   const joined = await begun()
-  await redis.set(wholeKey(joined.jobId), '1')
-  expect(await joined.begin()).toMatchObject({ whole: true })
+  await redis.set(wholeKey(joined.jobId), JSON.stringify({ source: 'hook', caller: 'ghcr' }))
+  expect(await joined.begin()).toMatchObject({ whole: { source: 'hook', caller: 'ghcr' } })
   expect(await redis.exists(wholeKey(joined.jobId))).toBe(0)
-  expect(await joined.begin()).toMatchObject({ whole: true, fence: { attempt: 2 } })
+  expect(await joined.begin()).toMatchObject({ whole: { caller: 'ghcr' }, fence: { attempt: 2 } })
+  // As an API of the release before has it.
+  const former = await begun()
+  await redis.set(wholeKey(former.jobId), '1')
+  expect(await former.begin()).toMatchObject({ whole: { source: 'request', caller: 'ci' } })
   expect(jobId).not.toBe(joined.jobId)
 })

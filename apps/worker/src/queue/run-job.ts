@@ -63,7 +63,7 @@ export async function runJob(
   const logger = tools.logger.child({ stack, job_id: jobId, caller: parsed.data.caller })
   const { redis, clock, retention } = tools
   const { fence, phase, report, expect, whole } = await beginRun(redis, jobId, parsed.data, job.attemptsMade)
-  const data = whole ? withoutOnly(parsed.data) : parsed.data
+  const data = whole ? { ...withoutOnly(parsed.data), ...whole } : parsed.data
   const stream = createJobStreamWriter(redis, jobId, retention, (error) =>
     logger.warn({ event: 'stream_failed', err: error }, 'the live log could not be written'),
   )

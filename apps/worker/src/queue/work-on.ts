@@ -6,10 +6,11 @@ import type { Journal } from '../journal/journal.ts'
 import { checkOnly } from '../pipeline/check-only.ts'
 import { deploy, HandedOver, type Self } from '../pipeline/deploy.ts'
 import { finish } from '../pipeline/finish.ts'
-import { canceled, outcomeOf, type Outcome } from '../pipeline/outcome.ts'
+import { canceled, outcomeOf, rolledBackMeanwhile, type Outcome } from '../pipeline/outcome.ts'
 import type { RunReporter } from '../pipeline/report-run.ts'
 import { Refusal } from '../refusal.ts'
 import { awaitHelper, startHelper, type SelfInfo } from '../self/helper.ts'
+import { withoutRejected } from '../release/rejected.ts'
 import { openStack, type HostTools, type OpenStack } from '../stacks/open-stack.ts'
 import type { StepContext, StepEnd } from '../steps/step.ts'
 import { JobAborted } from './job-aborted.ts'
@@ -119,9 +120,11 @@ async function workOnOpen(run: Run, tools: RunTools, { journal, tools: toolsFor 
     const held = await run.findHold()
     const changes = data.action === 'deploy' || data.action === 'rollback'
     if (held && changes) throw held
+    const job = withoutRejected(data, journal.file.rejected)
+    if (!job) return first.end(rolledBackMeanwhile())
     const report = await deploy(toolsFor(first), first, journal, {
       jobId,
-      job: data,
+      job,
       expect: run.expect,
       inContainer: tools.self !== null,
       async enterApplying() {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Release } from './release.ts'
-import { rejectedAfter } from './rejected.ts'
+import { rejectedAfter, withoutRejected } from './rejected.ts'
 
 const release = (digests: Record<string, string | null>) =>
   ({ services: Object.fromEntries(Object.entries(digests).map(([service, digest]) => [service, { digest }])) }) as unknown as Release
@@ -32,4 +32,11 @@ it.each([
 
 it('a release that is kept no more has nothing to reject', () => {
   expect(rejectedAfter({ web: 'o' }, watched, rolledBack, null, before)).toEqual({ web: 'o' })
+})
+
+it('what watching has asked for is done without what was rolled back while it waited, and what others ask for is done whole', () => {
+  const job = { stack: 'media', host: 'nas', caller: 'watch', ...watched }
+  expect(withoutRejected({ ...job, only: { web: 'b', db: 'y' } }, { web: 'b', db: 'x' })).toEqual({ ...job, only: { db: 'y' } })
+  expect(withoutRejected({ ...job, only: { web: 'b' } }, { web: 'b' })).toBeNull()
+  expect(withoutRejected({ ...job, ...signed }, { web: 'b' })).toEqual({ ...job, ...signed })
 })

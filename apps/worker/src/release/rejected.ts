@@ -21,6 +21,13 @@ export function rejectedAfter(
   return report.rolled_back || report.code === 'rollback_failed' ? { ...rejected, ...onlyIn(target, before) } : rejected
 }
 
+/** What watching has asked for, without what was rolled back while it waited. @returns `null` where nothing is left of it. */
+export function withoutRejected(job: JobData, rejected: Rejected): JobData | null {
+  if (!job.only) return job
+  const left = Object.entries(job.only).filter(([service, digest]) => rejected[service] !== digest)
+  return left.length === 0 ? null : { ...job, only: Object.fromEntries(left) }
+}
+
 /** The digests that one release has and another one has not. */
 function onlyIn(one: Release | null, other: Release | null): Rejected {
   const found = Object.entries(one?.services ?? {}).flatMap(([service, { digest }]) =>

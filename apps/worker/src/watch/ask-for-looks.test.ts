@@ -52,6 +52,42 @@ it('asks for each name once, however many services and stacks have it, and not f
   expect(await askForLooks({ memory, clock: machineClock, ask }, looks, never)).toMatchObject({ local: [] })
 })
 
+it('a registry that says "too many" is left alone by later rounds and other workers too, until it answers again', async () => {
+  const dir = folder()
+  let now = Date.parse('2026-11-25T12:00:00.000Z')
+  let asked = 0
+  let well = false
+  const ask = async () => {
+    asked++
+    if (!well) throw new NoAnswer('slow down', 429)
+    return 'new'
+  }
+  const clock = { ...machineClock, timestamp: () => new Date(now).toISOString() }
+  const round = () => {
+    const memory = createMemory(dir, PATH, () => undefined)
+    return askForLooks({ memory, clock, ask }, [look('one', { 'reg.example.com/app:1': ['old'] })], never).then(() => memory.read())
+  }
+  for (const [minutes, times] of [
+    [0, 1],
+    [14, 1],
+    [16, 2],
+    [45, 2],
+    [47, 3],
+  ] as const) {
+    now = Date.parse('2026-11-25T12:00:00.000Z') + minutes * 60_000
+    const { names, refusals } = await round()
+    expect([asked, refusals]).toEqual([times, { 'reg.example.com': times }])
+    expect(names['reg.example.com/app:1']).toMatchObject({ source: 'unknown', problem: expect.stringContaining('left alone until') })
+  }
+  well = true
+  now += 3_600_000
+  expect(await round()).toMatchObject({
+    pauses: {},
+    refusals: {},
+    names: { 'reg.example.com/app:1': { source: 'answered', problem: null } },
+  })
+})
+
 it('what is remembered is changed by one at a time, and outlives damage', async () => {
   const dir = folder()
   const damaged: string[] = []

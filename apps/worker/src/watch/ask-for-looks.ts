@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { registryLogin, registryOf, type RegistryLogin } from '../stacks/registry-login.ts'
-import { askRegistries, type Answer, type AskRegistry, type Question } from './ask-registries.ts'
+import { askRegistries, type Answer, type AskRegistry, type Question, type Turns } from './ask-registries.ts'
 import type { StackLook } from './look-at-stacks.ts'
 import type { KnownName, WatchFile, WatchMemory } from './memory.ts'
 import { remember } from './seen.ts'
@@ -19,17 +19,21 @@ export interface Asked {
 
 /** Asks the registries of what was looked at, each name once, and remembers what they say. */
 export async function askForLooks(
-  { memory, clock, ask }: { memory: WatchMemory; clock: Clock; ask: AskRegistry },
+  { memory, clock, ask, turns }: { memory: WatchMemory; clock: Clock; ask: AskRegistry; turns?: Turns },
   looks: StackLook[],
   signal: AbortSignal,
 ): Promise<Asked> {
-  const { pauses } = memory.read()
-  const answers = await askRegistries(await questionsOf(looks), ask, clock, pauses, signal)
+  const left = memory.read()
+  const answers = await askRegistries(await questionsOf(looks), ask, clock, left, signal, turns)
   const now = clock.timestamp()
   const local = await memory.update((file) => {
-    for (const [registry, until] of Object.entries(pauses)) {
-      if (until > now) file.pauses[registry] = until
+    for (const registry of new Set([...answers.keys()].map(registryOf))) {
+      const until = left.pauses[registry]
+      if (until !== undefined && until > now) file.pauses[registry] = until
       else delete file.pauses[registry]
+      const refusals = left.refusals[registry]
+      if (refusals !== undefined) file.refusals[registry] = refusals
+      else delete file.refusals[registry]
     }
     const fresh: string[] = []
     const names = new Set(looks.flatMap(({ sightings }) => sightings.map(({ image }) => image)))

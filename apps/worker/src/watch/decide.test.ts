@@ -119,5 +119,36 @@ describe('a stack', () => {
     expect(decide([web, db], { ...free, minAge: 20 * HOUR }).next).toBe(NOW + 10 * HOUR)
     expect(decide([web], free).next).toBeNull()
     expect(decide([{ ...web, running: ['b'] }], { ...free, window: night }).next).toBeNull()
+    // The next one is old enough while the one before it has not been deployed yet.
+    const two = { ...web, seen: seen(['a', 100], ['b', 50], ['c', 10]) }
+    expect(decide([two], { ...free, minAge: 20 * HOUR })).toMatchObject({ deploy: { web: 'b' }, next: NOW + 10 * HOUR })
+    expect(decide([{ ...two, mode: 'notify' }], { ...free, minAge: 20 * HOUR }).next).toBeNull()
+  })
+
+  it('is told truly all the way, and deployed the moment it may be, by one who looks at those moments alone', () => {
+    const circumstances = { ...free, window: night, minAge: 12 * HOUR, settle: 11 * HOUR, hold: { until: NOW + HOUR } }
+    const story: [string | undefined, string][] = []
+    let now: number | null = NOW
+    while (now !== null && story.length < 9) {
+      const decision = decide([web], { ...circumstances, now })
+      story.push([decision.updates[0]?.state, time(now).slice(8, 16)])
+      now = decision.next
+    }
+    expect(story).toEqual([
+      ['held', '25T12:00'],
+      ['cooling', '25T13:00'],
+      ['window', '25T14:00'],
+      ['pending', '26T02:00'],
+    ])
+    const settling = decide([web], { ...circumstances, minAge: 0, settle: 12 * HOUR, now: NOW + HOUR })
+    expect([settling.updates[0]?.state, settling.next]).toEqual(['settling', NOW + 2 * HOUR])
+  })
+
+  it('says what will be as soon as nobody holds it any more', () => {
+    const decision = decide([web], { ...free, window: night, hold: { until: null } })
+    const then = { state: 'window', eligible_at: '2026-11-26T02:00:00.000Z' }
+    expect(decision.updates).toMatchObject([{ state: 'held', eligible_at: null }])
+    expect(decision.unheld).toEqual({ web: then })
+    expect(decide([web], { ...free, window: night }).unheld).toEqual({})
   })
 })

@@ -1,4 +1,4 @@
-import type { Update } from '@deployer/shared/updates'
+import type { Unheld, Update } from '@deployer/shared/updates'
 import { isOpen, nextOpening } from '@deployer/shared/update-window'
 import { newerThan, type Seen } from './seen.ts'
 import type { Mode, Pace } from './wishes.ts'
@@ -32,6 +32,8 @@ export interface Circumstances extends Pick<Pace, 'window' | 'minAge' | 'settle'
 /** What is to be told and done. */
 export interface Decision {
   updates: Update[]
+  /** What will be so of those that are held, by service, as soon as nobody holds the stack any more. */
+  unheld: Unheld
   /** What is to be deployed now: digests by service. */
   deploy: Record<string, string>
   /** The next moment at which time alone changes something, in milliseconds since 1970. */
@@ -44,22 +46,33 @@ export function decide(services: WatchedService[], circumstances: Circumstances)
   const changed = services.flatMap((one) => newer(one).map(({ at }) => Date.parse(at)))
   const settled = Math.max(0, ...changed) + circumstances.settle
   const judged = services.flatMap((one) => judge(one, circumstances, settled) ?? [])
-  const deploy = judged.flatMap(({ service, state, available }) => (state === 'pending' && available ? [[service, available]] : []))
-  const moments = judged.flatMap(({ eligible_at }) => (eligible_at === null ? [] : [Date.parse(eligible_at)])).filter((at) => at > now)
+  const updates = judged.map(({ update }) => update).sort((a, b) => (a.service < b.service ? -1 : 1))
+  const deploy = updates.flatMap(({ service, state, available }) => (state === 'pending' && available ? [[service, available]] : []))
+  const unheld = judged.flatMap(({ update, unheld: then }) => (then ? [[update.service, then]] : []))
+  const moments = judged.flatMap((one) => one.moments).filter((at) => at > now)
   return {
-    updates: judged.sort((a, b) => (a.service < b.service ? -1 : 1)),
+    updates,
+    unheld: Object.fromEntries(unheld) as Unheld,
     deploy: Object.fromEntries(deploy) as Record<string, string>,
     next: moments.length === 0 ? null : Math.min(...moments),
   }
 }
 
+interface Judgement {
+  update: Update
+  /** There where it is held. */
+  unheld?: Unheld[string]
+  /** When time alone changes something, or has. */
+  moments: number[]
+}
+
 /** @returns `null` where nothing is newer than what runs. */
-function judge(one: WatchedService, circumstances: Circumstances, settled: number): Update | null {
-  const { now, minAge, window, zone, hold } = circumstances
+function judge(one: WatchedService, circumstances: Circumstances, settled: number): Judgement | null {
+  const { now, minAge, hold } = circumstances
   const { service, image, running, source, mode } = one
   const known = { service, image, running: running[0] ?? null }
   const nothing = { available: null, first_seen: null, eligible_at: null }
-  if (source !== 'answered') return { ...known, ...nothing, state: source }
+  if (source !== 'answered') return { update: { ...known, ...nothing, state: source }, moments: [] }
   const all = newer(one)
   // What came before one that has failed is passed by as well: nobody waits for it any more.
   const failed = all.findIndex(({ digest }) => digest === one.quarantined)
@@ -70,16 +83,24 @@ function judge(one: WatchedService, circumstances: Circumstances, settled: numbe
   const about = chosen ?? all.at(-1)
   if (!about) return null
   const told = { ...known, available: about.digest, first_seen: about.at, eligible_at: null }
-  if (!chosen) return { ...told, state: about.digest === one.skipped ? 'skipped' : 'quarantined' }
-  if (mode === 'notify') return { ...told, state: 'notify' }
-  if (hold && hold.until === null) return { ...told, state: 'held' }
-  const free = Math.max(ripe(chosen), settled, hold?.until ?? 0)
-  const eligible = free > now ? nextOpening(window, free, zone) : nextOpening(window, now, zone)
+  if (!chosen) return { update: { ...told, state: about.digest === one.skipped ? 'skipped' : 'quarantined' }, moments: [] }
+  if (mode === 'notify') return { update: { ...told, state: 'notify' }, moments: [] }
+  const until = hold?.until ?? 0
+  const unheld = whenFree(ripe(chosen), settled, 0, circumstances)
+  const moments = [...usable.map(ripe), settled, until, Date.parse(unheld.eligible_at)]
+  if (!hold || (hold.until !== null && until <= now)) return { update: { ...told, ...unheld }, moments }
+  const eligible_at = hold.until === null ? null : whenFree(ripe(chosen), settled, until, circumstances).eligible_at
+  return { update: { ...told, eligible_at, state: 'held' }, unheld, moments }
+}
+
+/** What is in the way of a digest beside a hold, and when nothing is any more. */
+function whenFree(ripe: number, settled: number, until: number, { now, window, zone }: Circumstances) {
+  const free = Math.max(ripe, settled, until)
+  const eligible = nextOpening(window, Math.max(free, now), zone)
   const eligible_at = new Date(eligible > now ? eligible : free).toISOString()
-  if (hold && (hold.until ?? 0) > now) return { ...told, eligible_at, state: 'held' }
-  if (ripe(chosen) > now) return { ...told, eligible_at, state: 'cooling' }
-  if (settled > now) return { ...told, eligible_at, state: 'settling' }
-  return { ...told, eligible_at, state: isOpen(window, now, zone) ? 'pending' : 'window' }
+  if (ripe > now) return { eligible_at, state: 'cooling' as const }
+  if (settled > now) return { eligible_at, state: 'settling' as const }
+  return { eligible_at, state: isOpen(window, now, zone) ? ('pending' as const) : ('window' as const) }
 }
 
 function newer({ source, seen, running }: WatchedService): Seen[] {

@@ -35,6 +35,10 @@ export const WatchFile = z.object({
   stacks: z.record(z.string(), KnownStack),
   /** Registries that want to be left alone until then: RFC 3339. */
   pauses: z.record(z.string(), z.iso.datetime()),
+  /** How often in a row they have said so. */
+  refusals: z.record(z.string(), z.number()).default({}),
+  /** The host's settings by which it was decided last. */
+  settings: z.string().default(''),
 })
 export type WatchFile = z.infer<typeof WatchFile>
 
@@ -59,7 +63,7 @@ export function createMemory(dataDir: string, searchPath: string, onDamage: () =
 
   function read(): WatchFile {
     const text = store.read(FILE)
-    if (text === null) return { version: 1, names: {}, stacks: {}, pauses: {} }
+    if (text === null) return { version: 1, names: {}, stacks: {}, pauses: {}, refusals: {}, settings: '' }
     const json = parseJson(text)
     const version = z.object({ version: z.number() }).safeParse(json).data?.version ?? 1
     if (version > 1) throw new Error(`${FILE} was written by a later release of Deployer, so nothing is watched`)

@@ -3,7 +3,7 @@ import type { Logger } from '@deployer/shared/logger'
 import { holdInForce, holdsKey, skipsKey, updatesKey, type StackUpdates, type Update, type UpdateState } from '@deployer/shared/updates'
 import { peekJournal, type JournalStore } from '../journal/journal-file.ts'
 import type { Clock } from '../ports.ts'
-import { decide, type Decision, type WatchedService } from './decide.ts'
+import { decide, type Circumstances, type Decision, type WatchedService } from './decide.ts'
 import type { StackLook } from './look-at-stacks.ts'
 import type { KnownStack, WatchFile, WatchMemory } from './memory.ts'
 import { requestDeploy } from './request-deploy.ts'
@@ -23,6 +23,9 @@ export interface SettleTools {
   retention: number
 }
 
+/** Milliseconds until what could not be done is tried again. */
+export const AGAIN = 30_000
+
 /** Those that are news by themselves: what is deployed at once is told by its job. */
 const NEWS: readonly UpdateState[] = ['notify', 'cooling', 'window', 'held']
 
@@ -38,7 +41,9 @@ export async function settleStacks(
   how: { checked: boolean; deploys: boolean },
 ): Promise<Map<string, Update[]>> {
   const { redis, host, clock, memory, logger } = tools
-  const [holds, skips] = await Promise.all([redis.hgetall(holdsKey(host)), redis.hgetall(skipsKey(host))])
+  const [holds, skips, time] = await Promise.all([redis.hgetall(holdsKey(host)), redis.hgetall(skipsKey(host)), redis.time()])
+  // The end of a hold is judged by Redis's clock, so that it is asked for when the job that is asked for will find it over.
+  const ahead = Date.parse(clock.timestamp()) - milliseconds(time)
   return memory.update(async (file) => {
     const found = new Map<string, Update[]>()
     const news: (Update & { stack: string })[] = []
@@ -52,7 +57,7 @@ export async function settleStacks(
         continue
       }
       const known: KnownStack = { told: {}, ...former, checked_at: how.checked || !former ? now : former.checked_at, next: null }
-      const decision = decisionOf(tools, file, look, holds[stack], skips, now)
+      const decision = decisionOf(tools, file, look, heldUntil(holds[stack], ahead, now), skips, now)
       const updates = wishes.problem === null ? decision.updates : unreadable(look)
       const fresh = updates.filter(({ service, available, state }) => NEWS.includes(state) && known.told[service] !== available)
       const wanted = fresh.filter(({ service }) => look.sightings.some((one) => one.service === service && !one.unwanted))
@@ -60,14 +65,21 @@ export async function settleStacks(
         news.push({ stack, ...one })
         known.told[one.service] = one.available ?? ''
       }
-      file.stacks[stack] = { ...known, next: decision.next === null ? null : new Date(decision.next).toISOString() }
-      const published: StackUpdates = { checked_at: known.checked_at, updates }
+      // Who only makes known what is so leaves what is due to who is woken for it.
+      const isDue = !how.deploys && former?.next && former.next <= now
+      known.next = isDue ? former.next : timeOrNull(decision.next)
+      file.stacks[stack] = known
+      const published: StackUpdates = { checked_at: known.checked_at, updates, unheld: decision.unheld }
       await redis.hset(updatesKey(host), stack, JSON.stringify(published))
       found.set(stack, updates)
       if (!how.deploys || Object.keys(decision.deploy).length === 0) continue
-      const jobId = await requestDeploy(redis, host, stack, decision.deploy, tools.retention)
-      if (jobId !== null)
-        logger.info({ event: 'watch_deploy', stack, job_id: jobId, services: Object.keys(decision.deploy) }, 'new images are deployed')
+      const asked = await requestDeploy(redis, host, stack, decision.deploy, tools.retention)
+      if (asked === 'later') known.next = timeOrNull(Date.parse(now) + AGAIN)
+      if (typeof asked === 'object')
+        logger.info(
+          { event: 'watch_deploy', stack, job_id: asked.jobId, services: Object.keys(decision.deploy) },
+          'new images are deployed',
+        )
     }
     if (news.length > 0) await tell(redis, { kind: 'updates', at: now, host, updates: news })
     return found
@@ -78,7 +90,7 @@ function decisionOf(
   { wishes: { zone }, journalStore }: SettleTools,
   file: WatchFile,
   { stack, wishes, sightings }: StackLook,
-  heldAs: string | undefined,
+  hold: Circumstances['hold'],
   skips: Record<string, string>,
   timestamp: string,
 ): Decision {
@@ -90,9 +102,21 @@ function decisionOf(
     return { service, image, mode, running, seen, source, skipped, quarantined: rejected[service] ?? null }
   })
   const { window, minAge, settle } = wishes
-  const held = holdInForce(heldAs, now)
-  const hold = held && { until: held.until === null ? null : Date.parse(held.until) }
   return decide(services, { now, zone, window, minAge, settle, hold })
+}
+
+/** A hold in force, and its end by this host's clock. @param ahead How far that is ahead of Redis's, in milliseconds. */
+function heldUntil(stored: string | undefined, ahead: number, now: string): Circumstances['hold'] {
+  const held = holdInForce(stored, Date.parse(now) - ahead)
+  return held && { until: held.until === null ? null : Date.parse(held.until) + ahead }
+}
+
+function milliseconds([seconds, micros]: number[]): number {
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+}
+
+function timeOrNull(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString()
 }
 
 /** Nothing is known of a stack whose wishes cannot be read. */

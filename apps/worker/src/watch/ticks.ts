@@ -1,8 +1,9 @@
 import { Queue, WaitingError, Worker, type Job, type WorkerOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { z } from 'zod'
 import type { Every } from '@deployer/shared/every'
 import type { Logger } from '@deployer/shared/logger'
-import { KEY_PREFIX } from '@deployer/shared/queue'
+import { KEY_PREFIX, tickQueue } from '@deployer/shared/queue'
 import { QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { settleWithin } from '@deployer/shared/settle-within'
 import { watchOrphans, type OrphanWatch } from '../queue/watch-orphans.ts'
@@ -14,20 +15,20 @@ const MOST_STALLS = 20
 const ORPHANS = 10_000
 /** Milliseconds that a stop waits for Redis. */
 const GOODBYE = 2000
+const Wake = z.object({ stacks: z.array(z.string()) })
 const LEAVE_NOTHING = { removeOnComplete: true, removeOnFail: true, attempts: 1 }
 
 /** Runs what is due on a host, by one of its workers at a time. */
 export interface Ticks {
-  /** Makes known when to tick, by the names that ticks have. What has not changed is not touched: an overdue tick would be thrown away with it. */
-  sync(schedules: Map<string, Every>): Promise<void>
+  /**
+   * Makes known when to tick, by the names that ticks have. What has not changed is not touched: an overdue tick would be thrown away with it.
+   *
+   * @param watched Whether anything is watched, be it only when asked.
+   */
+  sync(schedules: Map<string, Every>, watched: boolean): Promise<void>
   /** Wakes once, at a moment in milliseconds since 1970. */
   wakeAt(at: number, now: number): Promise<void>
   stop(): Promise<void>
-}
-
-/** The queue of a host's ticks: no stack's. */
-export function tickQueue(host: string): string {
-  return `@${host}`
 }
 
 /** What a schedule is called: two that are called the same are the same. `null`: it never ticks. */
@@ -43,7 +44,7 @@ export function scheduleName(every: Every, zone: string): string | null {
  */
 export function createTicks(
   { redis, host, zone, logger, stopping }: { redis: Redis; host: string; zone: string; logger: Logger; stopping: AbortSignal },
-  work: { round: (schedule: string) => Promise<void>; wake: () => Promise<void> },
+  work: { round: (schedule: string) => Promise<void>; wake: (stacks: string[]) => Promise<void> },
 ): Ticks {
   const name = tickQueue(host)
   const queue = new Queue(name, { connection: redis, ...QUEUE_OPTIONS })
@@ -55,7 +56,7 @@ export function createTicks(
     const id = job.id ?? ''
     held.add(id)
     try {
-      if (job.name === 'wake') await work.wake()
+      if (job.name === 'wake') await work.wake(Wake.safeParse(job.data).data?.stacks ?? [])
       else await work.round((job.data as { schedule: string }).schedule)
     } catch (error) {
       if (!stopping.aborted) {
@@ -96,7 +97,7 @@ export function createTicks(
   }
 
   return {
-    async sync(schedules) {
+    async sync(schedules, watched) {
       const known = new Set((await queue.getJobSchedulers(0, -1)).map(({ key }) => key))
       for (const key of known) if (!schedules.has(key)) await queue.removeJobScheduler(key)
       for (const [key, every] of schedules) {
@@ -104,11 +105,14 @@ export function createTicks(
         const when = every.kind === 'interval' ? { every: every.milliseconds } : { pattern: every.line, tz: zone }
         await queue.upsertJobScheduler(key, when, { name: 'tick', data: { schedule: key }, opts: LEAVE_NOTHING })
       }
-      if (schedules.size > 0) await begin()
+      if (watched) await begin()
     },
     async wakeAt(at, now) {
       const second = Math.ceil(at / 1000)
-      await queue.add('wake', {}, { ...LEAVE_NOTHING, jobId: `wake-${second}`, delay: Math.max(0, second * 1000 - now) })
+      const id = `wake-${second}`
+      // Where the clock was put back, the one that runs has come too early: its id is taken.
+      const jobId = held.has(id) ? `${id}-again` : id
+      await queue.add('wake', {}, { ...LEAVE_NOTHING, jobId, delay: Math.max(0, second * 1000 - now) })
       await begin()
     },
     async stop() {

@@ -3,14 +3,15 @@ import type { Every } from '@deployer/shared/every'
 import { updatesKey } from '@deployer/shared/updates'
 import type { Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
-import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
+import type { StacksRoot } from '../stacks/locate-stack.ts'
 import type { StepContext, StepEnd } from '../steps/step.ts'
 import { askForLooks, type Asked } from './ask-for-looks.ts'
-import type { AskRegistry } from './ask-registries.ts'
+import { createTurns, type AskRegistry } from './ask-registries.ts'
 import { describeLook } from './describe-look.ts'
 import { lookAtStacks, type StackLook } from './look-at-stacks.ts'
+import { marksOf } from './marks-of.ts'
 import type { ReadStacks } from './read-stack.ts'
-import { settleStacks, type SettleTools } from './settle-stacks.ts'
+import { AGAIN, settleStacks, type SettleTools } from './settle-stacks.ts'
 import { tell } from './tell.ts'
 import { createTicks, scheduleName } from './ticks.ts'
 import { isWatched } from './wishes.ts'
@@ -47,11 +48,12 @@ export function createWatch(tools: WatchTools): Watch {
   const { redis, logger, clock, host, root, memory, wishes, stopping } = tools
   const { zone } = wishes
   const ticks = createTicks({ redis, host, zone, logger, stopping }, { round, wake })
-  let marks = ''
+  const turns = createTurns()
+  let marks = new Map<string, string>()
 
   /** Asks registries about what was looked at, and decides. */
   async function ask(looks: StackLook[], signal: AbortSignal) {
-    const { local, counts } = await askForLooks({ memory, clock, ask: tools.newRound() }, looks, signal)
+    const { local, counts } = await askForLooks({ memory, clock, ask: tools.newRound(), turns }, looks, signal)
     for (const image of local) logger.info({ event: 'image_local', image }, 'this image has no registry, so it is not watched')
     await countQuestions(counts).catch(unlessStopping)
     const found = await settleStacks(tools, looks, { checked: true, deploys: true })
@@ -96,15 +98,25 @@ export function createWatch(tools: WatchTools): Watch {
     }
   }
 
-  /** Decides anew about stacks of which time alone has changed something. */
-  async function wake(): Promise<void> {
-    const due = dueStacks()
-    if (due.length > 0) {
-      // One that cannot be looked at is left to the next round.
-      await memory.update(({ stacks }) => due.forEach((stack) => stacks[stack] && (stacks[stack].next = null)))
-      await settleStacks(tools, await lookAtStacks(tools, due, false, stopping), { checked: false, deploys: true })
+  /** Decides anew about stacks of which time alone has changed something, and about those that somebody has held or released. */
+  async function wake(stacks: string[]): Promise<void> {
+    try {
+      await decideAnew([...dueStacks(), ...stacks])
+    } finally {
+      await planWake()
     }
-    await planWake()
+  }
+
+  /** Decides about stacks that are known by what is known, without a question to any registry, and has deployed what may be. */
+  async function decideAnew(some: string[]): Promise<void> {
+    const { stacks } = memory.read()
+    const names = [...new Set(some)].filter((name) => name in stacks)
+    if (names.length === 0) return
+    const looks = await lookAtStacks(tools, names, false, stopping)
+    await settleStacks(tools, looks, { checked: false, deploys: true })
+    // One that cannot be looked at is left to the next round, or to who mends it.
+    const unseen = names.filter((name) => !looks.some(({ stack }) => stack === name))
+    if (unseen.length > 0) await memory.update((file) => unseen.forEach((name) => file.stacks[name] && (file.stacks[name].next = null)))
   }
 
   function dueStacks(): string[] {
@@ -113,9 +125,11 @@ export function createWatch(tools: WatchTools): Watch {
   }
 
   async function planWake(): Promise<void> {
-    const now = clock.timestamp()
-    const moments = Object.values(memory.read().stacks).flatMap(({ next }) => (next !== null && next > now ? [Date.parse(next)] : []))
-    if (moments.length > 0) await ticks.wakeAt(Math.min(...moments), Date.parse(now))
+    const now = Date.parse(clock.timestamp())
+    const moments = Object.values(memory.read().stacks).flatMap(({ next }) => (next === null ? [] : [Date.parse(next)]))
+    // What is due and still there went wrong, or is about to be dealt with.
+    const ahead = moments.map((at) => (at > now ? at : now + AGAIN))
+    if (ahead.length > 0) await ticks.wakeAt(Math.min(...ahead), now)
   }
 
   /** Lets go of what is known of stacks that are no more. */
@@ -138,20 +152,46 @@ export function createWatch(tools: WatchTools): Watch {
 
   async function sync(): Promise<void> {
     const names = await listStacks(root.here)
+    // Which files a stack has is known once it has been read.
+    if (marks.size === 0) await lookAtStacks(tools, names, false, stopping)
     marks = marksOf(tools, names)
     const schedules = new Map<string, Every>()
-    for (const look of await lookAtStacks(tools, names, false, stopping)) {
+    const looks = await lookAtStacks(tools, names, false, stopping)
+    for (const look of looks) {
       const name = scheduleOf(look)
       if (name !== null) schedules.set(name, look.wishes.every)
     }
-    await ticks.sync(schedules)
+    await ticks.sync(
+      schedules,
+      looks.some(({ wishes: own }) => isWatched(own)),
+    )
+    await heedSettings()
     // What Redis has lost, or was to be while all workers were away.
     if (dueStacks().length > 0) await ticks.wakeAt(0, 0)
     await planWake()
   }
 
+  /** Where the host's settings are others than when it was decided last, all stacks are due. */
+  async function heedSettings(): Promise<void> {
+    const now = JSON.stringify(wishes)
+    const known = memory.read()
+    if (known.settings === now || Object.keys(known.stacks).length === 0) return
+    await memory.update((file) => {
+      file.settings = now
+      for (const stack of Object.values(file.stacks)) stack.next = clock.timestamp()
+    })
+  }
+
   async function lookForChanges(): Promise<void> {
-    if (redis.status === 'ready' && marksOf(tools, await listStacks(root.here)) !== marks) await sync()
+    if (redis.status !== 'ready') return
+    const former = marks
+    const now = marksOf(tools, await listStacks(root.here))
+    const edited = [...new Set([...former.keys(), ...now.keys()])].filter((name) => former.get(name) !== now.get(name))
+    if (edited.length === 0) return
+    await sync()
+    // What they want now may let something be deployed.
+    await decideAnew(edited.filter((name) => former.has(name)))
+    await planWake()
   }
   const unlessStopping = (error: unknown) => {
     if (!stopping.aborted) logger.warn({ event: 'watch_failed', err: error }, 'what stacks want to be watched could not be read')
@@ -199,16 +239,4 @@ export function createWatch(tools: WatchTools): Watch {
       await ticks.stop()
     },
   }
-}
-
-/** Changes when a stack comes or goes, or its files change. */
-function marksOf({ root, stacks }: Pick<WatchTools, 'root' | 'stacks'>, names: string[]): string {
-  const marks = names.map((name) => {
-    try {
-      return `${name} ${stacks.mark(locateStack(root, name))}`
-    } catch {
-      return name
-    }
-  })
-  return marks.join('\n')
 }

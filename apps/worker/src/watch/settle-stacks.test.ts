@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Queue } from 'bullmq'
+import { afterAll, expect, it } from 'vitest'
+import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
+import { createLogger } from '@deployer/shared/logger'
+import { queueName } from '@deployer/shared/queue'
+import { QUEUE_OPTIONS } from '@deployer/shared/retention'
+import { UpdateWindow } from '@deployer/shared/update-window'
+import { createFileStore, journalFolder } from '../journal/file-store.ts'
+import { machineClock } from '../clock.ts'
+import type { StackLook } from './look-at-stacks.ts'
+import { createMemory } from './memory.ts'
+import { settleStacks } from './settle-stacks.ts'
+import type { Pace } from './wishes.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'deployer-settle-'))
+const socket = join(folder, 'redis.sock')
+const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', ''], { stdio: 'ignore' })
+const logger = createLogger('silent', 'test', [])
+const redis = connectRedis(`unix:${socket}`, 'test', logger, PATIENT)
+afterAll(() => {
+  redis.disconnect()
+  server.kill()
+})
+
+/** A Wednesday, as the clock that is handed in says. */
+let now = Date.parse('2026-11-25T12:00:00.000Z')
+const HOUR = 3_600_000
+const time = (at: number) => new Date(at).toISOString()
+const pace: Pace = { every: { kind: 'asked' }, window: null, minAge: 0, settle: 0 }
+const memory = createMemory(folder, process.env['PATH'] ?? '', () => undefined)
+const tools = {
+  redis,
+  logger,
+  memory,
+  host: 'nas',
+  clock: { ...machineClock, timestamp: () => time(now) },
+  wishes: { ...pace, watch: 'update' as const, zone: 'UTC' },
+  journalStore: (stack: string) => createFileStore(journalFolder(folder, stack)),
+  retention: 60,
+}
+/** A stack whose names have moved from `old` to `new`, each so many hours ago. */
+async function lookAt(stack: string, moved: Record<string, number>, more: Partial<Pace> = {}): Promise<StackLook> {
+  await memory.update(({ names }) => {
+    for (const [service, hours] of Object.entries(moved)) {
+      const seen = ['old', 'new'].map((digest, at) => ({ digest, at: time(now - (at ? hours : 99) * HOUR), offered: true }))
+      names[`${stack}/${service}`] = { seen, source: 'answered', problem: null, at: time(now) }
+    }
+  })
+  const modes = Object.fromEntries(Object.keys(moved).map((service) => [service, 'update' as const]))
+  const sightings = Object.keys(moved).map((service) => {
+    return { service, image: `${stack}/${service}`, mode: 'update' as const, running: ['old'], isBuilt: false, unwanted: false }
+  })
+  return { stack, dir: folder, services: {}, wishes: { ...pace, ...more, modes, problem: null }, sightings }
+}
+const settle = (look: StackLook, deploys: boolean) => settleStacks(tools, [look], { checked: false, deploys })
+const nextOf = (stack: string) => memory.read().stacks[stack]?.next ?? null
+async function waiting(stack: string): Promise<unknown[]> {
+  const queue = new Queue(queueName('nas', stack), { connection: redis, ...QUEUE_OPTIONS })
+  const jobs = await queue.getJobs(['waiting'])
+  await queue.close()
+  return jobs.map(({ data }) => data.only)
+}
+
+it.each([
+  ['a window that opens', { window: UpdateWindow.parse('14:00-15:00') }, 2],
+  ['an age that is reached', { minAge: 3 * HOUR }, 2],
+  ['images that have settled', { settle: 4 * HOUR }, 3],
+])(
+  '%s is due on time by the clock that is handed in, and stays so whoever makes known what is so meanwhile',
+  async (what, wishes, hours) => {
+    const stack = `stack-${what.length}`
+    const look = await lookAt(stack, { web: 1 }, wishes)
+    await settle(look, true)
+    const at = time(now + hours * HOUR)
+    expect([nextOf(stack), await waiting(stack)]).toEqual([at, []])
+    now += hours * HOUR
+    await settle(look, false)
+    expect([nextOf(stack), await waiting(stack)]).toEqual([at, []])
+    await settle(look, true)
+    expect([nextOf(stack), await waiting(stack)]).toEqual([null, [{ web: 'new' }]])
+  },
+)
+
+it('what a waiting job of watching is not about is asked for again, and what it is about is not', async () => {
+  const look = await lookAt('two', { web: 3, db: 1 }, { minAge: 2 * HOUR })
+  await settle(look, true)
+  expect([nextOf('two'), await waiting('two')]).toEqual([time(now + HOUR), [{ web: 'new' }]])
+  await settle(look, true)
+  expect(nextOf('two')).toBe(time(now + HOUR))
+  now += HOUR
+  await settle(look, true)
+  expect([nextOf('two'), await waiting('two')]).toEqual([time(now + 30_000), [{ web: 'new' }]])
+  // The one that waited has begun and ended.
+  await redis.flushall()
+  now += 30_000
+  await settle(look, true)
+  expect([nextOf('two'), await waiting('two')]).toEqual([null, [{ db: 'new', web: 'new' }]])
+})

@@ -1,0 +1,95 @@
+import { afterAll, expect, it } from 'vitest'
+import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
+import { publishImage } from '../../../lab/sample-image.ts'
+import { startStack } from '../../../lab/start-stack.ts'
+import { until } from '../../../lab/until.ts'
+import { createWatching } from '../../../lab/watching.ts'
+import { untilPage, webFile } from '../../../lab/world.ts'
+import { engine, registry, useRedis, useWorld } from '../../support.ts'
+
+const world = useWorld()
+const redis = await useRedis()
+const host = world.settings['WORKER_NAME'] ?? ''
+// No round will ever come: what is deployed here is deployed at its own moment.
+const { client } = await world.start('all', { REDIS_URL: redis.url, SETTLE: '0', WATCH_EVERY: '0' })
+const watching = createWatching(redis.url, host)
+afterAll(() => watching.close())
+
+/** Opens in two hours, for one. */
+const closed = () => {
+  const hour = (more: number) => `${String((new Date().getUTCHours() + more) % 24).padStart(2, '0')}:00`
+  return `"${hour(2)}-${hour(3)}"`
+}
+const updateOf = async (stack: string) => {
+  const { stacks } = (await client.plain('GET', '/stacks', 'stacks')).body
+  return stacks.find((one: { stack: string }) => one.stack === stack).updates[0] ?? null
+}
+const hold = (stack: string, more: object = {}) => client.timed('PUT', `/stacks/${stack}/hold`, { reason: 'a test', ...more })
+const release = (stack: string) => client.timed('DELETE', `/stacks/${stack}/hold`)
+async function check(stack: string): Promise<void> {
+  const id = await watching.check(stack)
+  await until('the check', async () => (await client.plain('GET', `/jobs/${id}`, id)).body.ok)
+}
+/** A stack that runs v1 of what is v2 by now. */
+async function outdated(name: string, wishes: string) {
+  const image = `${registry}/${name}:latest`
+  await publishImage(engine, image, 'v1')
+  const stack = await startStack(world, client, name, webFile(image, `x-deployer: { watch: update${wishes} }\n`))
+  await publishImage(engine, image, 'v2')
+  return { ...stack, image }
+}
+
+it('what was held is deployed as soon as it is released', async () => {
+  const stack = await outdated('released', '')
+  await hold(stack.name)
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ state: 'held', eligible_at: null })
+  await release(stack.name)
+  await untilPage(stack, 'v2')
+  await until('nothing left', async () => (await updateOf(stack.name)) === null)
+})
+
+it('what was held until a time is deployed when that has come, also where the hold came last', async () => {
+  const stack = await outdated('until', ', settle: 1d')
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ state: 'settling' })
+  await hold(stack.name, { until: new Date(Date.now() + 4000).toISOString() })
+  stack.rewrite(webFile(stack.image, 'x-deployer: { watch: update }\n'))
+  await check(stack.name)
+  await untilPage(stack, 'v2')
+})
+
+it('what is released outside of its window waits for that, and says so at once; a window that is edited counts at once', async () => {
+  const stack = await outdated('windowed', `, window: ${closed()}`)
+  await hold(stack.name)
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ state: 'held' })
+  await release(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ state: 'window', eligible_at: expect.stringMatching(/:00:00\.000Z$/) })
+  await until('the worker to say so', async () => (await watching.updates(stack.name))[0]?.state === 'window')
+  stack.rewrite(webFile(stack.image, 'x-deployer: { watch: update, window: always }\n'))
+  // Files are looked at once a minute, and whenever containers have changed.
+  await startStack(world, client, 'another', webFile(stack.image))
+  await untilPage(stack, 'v2')
+})
+
+it('a signed request waits for neither window nor age, and no wish that is edited makes a container anew', async () => {
+  const stack = await outdated('asked', `, window: ${closed()}, min_age: 3d`)
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ state: 'cooling' })
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [{ service: 'web', why: 'image' }] })
+  await untilPage(stack, 'v2')
+  await until('nothing left', async () => (await updateOf(stack.name)) === null)
+  stack.rewrite((port) =>
+    webFile(stack.image, 'x-deployer: { watch: notify }\n')(port).replace('init: true', 'init: true\n    x-deployer: { watch: off }'),
+  )
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [] })
+})
+
+it('what settles, or is too young, is deployed when its time has come', async () => {
+  const stack = await outdated('settling', ', min_age: 3s, settle: 5s')
+  await check(stack.name)
+  await untilPage(stack, 'v2')
+  const jobs = (await client.plain('GET', `/jobs?stack=${stack.name}`, 'jobs')).body.jobs
+  expect(jobs.map(({ action, source }: Record<string, string>) => `${action} ${source}`)).toEqual(['deploy watch', 'check request'])
+})
