@@ -31,7 +31,7 @@ export async function checkRegistries(looks: StackLook[], tools: RegistryTools, 
     if (over.aborted) throw new NoAnswer(NOT_ASKED, 408)
     return ask(image, login, AbortSignal.any([signal, over]))
   }
-  const answers = await askRegistries(questions, inTime, clock, { ...pauses }, new AbortController().signal)
+  const answers = await askRegistries(questions, inTime, clock, { pauses: { ...pauses }, refusals: {} }, new AbortController().signal)
   const told = [...answers.values()].filter((answer) => 'digest' in answer).length
   if (told > 0) say({ level: 'ok', what: `Registries answer for ${told} of ${questions.length} watched images`, todo: '' })
   for (const question of questions) {

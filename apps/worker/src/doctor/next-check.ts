@@ -1,8 +1,7 @@
 import { connectRedis } from '@deployer/shared/connect-redis'
 import type { Logger } from '@deployer/shared/logger'
-import { KEY_PREFIX } from '@deployer/shared/queue'
+import { KEY_PREFIX, tickQueue } from '@deployer/shared/queue'
 import { settleWithin } from '@deployer/shared/settle-within'
-import { tickQueue } from '../watch/ticks.ts'
 
 const PATIENCE = 3000
 

@@ -54,7 +54,7 @@ async function lookAt(stack: string, moved: Record<string, number>, more: Partia
   const sightings = Object.keys(moved).map((service) => {
     return { service, image: `${stack}/${service}`, mode: 'update' as const, running: ['old'], isBuilt: false, unwanted: false }
   })
-  return { stack, dir: folder, services: {}, wishes: { ...pace, ...more, modes, problem: null }, sightings }
+  return { stack, dir: folder, services: {}, wishes: { ...pace, ...more, modes, problem: null, ignored: [] }, sightings }
 }
 const settle = (look: StackLook, deploys: boolean) => settleStacks(tools, [look], { checked: false, deploys })
 const nextOf = (stack: string) => memory.read().stacks[stack]?.next ?? null
