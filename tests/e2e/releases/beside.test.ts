@@ -93,8 +93,9 @@ it('what breaks beside a deploy that did not touch it fails that deploy', async 
   const more = `  neighbor:\n    image: ${image('neighbor')}\n    init: true\n${lives}`
   const stack = await startStack(world, client, 'neighbor', webFile(image('neighbor'), more), { 'shared/empty': '' })
   const before = await stack.idsOf('neighbor')
-  // Well itself, once the other one has felt it.
-  const test = '["CMD", "/bin/busybox", "sh", "-c", "! test -f /shared/blow"]'
+  // Well itself, once the other one has had two seconds to feel it.
+  const felt = '! test -f /shared/blow && test $$(( $$(date +%s) - $$(stat -c %Y /shared) )) -gt 2'
+  const test = `["CMD", "/bin/busybox", "sh", "-c", "${felt}"]`
   const strikes = run('touch /shared/blow; exec httpd -f -p 8080 -h /www')
   const healthcheck = `    healthcheck: { test: ${test}, interval: 500ms, retries: 100 }\n`
   stack.rewrite((port) => webFile(image('neighbor'), strikes + healthcheck + more)(port))

@@ -63,7 +63,7 @@ it('a login that is there and not taken is told as that', () => {
 })
 
 it.each([
-  'reg.example.com wants to be left alone until 2026-01-01T00:00:00.000Z',
+  'reg.example.com is left alone until 2026-01-01T00:00:00.000Z',
   'toomanyrequests: You have reached your pull rate limit',
   'it was not asked: the time was over',
 ])('what passes by itself is a hint: %s', (problem) => expect(explainNoAnswer(problem, about).level).toBe('hint'))

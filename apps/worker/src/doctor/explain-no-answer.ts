@@ -37,8 +37,11 @@ export function explainNoAnswer(problem: string, about: About): Explanation {
   )
   if (says(/dial tcp|no such host/)) return away
   if (problem.startsWith(NOT_ASKED)) return pass('there was no time left to ask', 'Mend what does not answer first, then look again.')
-  if (says(/toomanyrequests|too many requests|answered 429|wants to be left alone/i))
-    return pass(`${registry} was asked too often`, 'The next check that may ask does. A login of its own often has more to ask for.')
+  if (says(/toomanyrequests|too many requests|answered 429|is left alone until/i))
+    return pass(
+      `${registry} was asked too often, or cannot answer now`,
+      'The next check that may ask does. A login of its own often has more to ask for.',
+    )
   if (says(/gave HTTP response to HTTPS client/))
     return mend(`${registry} speaks no TLS`, `Give it TLS, or name it under "insecure-registries" in the host's /etc/docker/daemon.json.`)
   if (says(/\bx509: |\btls: /))
