@@ -117,6 +117,21 @@ describe("a registry's hook", () => {
     expect((await send('github', { id: 'wide' })).body).toEqual({ matched: ['media/web'] })
   })
 
+  it('adds its services to the check that another one waits for, and whoever asks for the stack gets all of it', async () => {
+    const waiting = async () => {
+      const { job_id } = (await jobs()).find(({ stack, action, state }) => stack === 'media' && action === 'check' && state === 'queued')
+      return JSON.parse((await redis.cli('hget', `deployer:media@nas:${job_id}`, 'data')).trim())
+    }
+    await send('github')
+    expect(await waiting()).toMatchObject({ only: { web: images.media.web }, caller: 'hook:github' })
+    await send('dockerhub', { payload: { push_data: { tag: '8' }, repository: { repo_name: 'library/redis' } }, secret: TOKEN })
+    expect(await waiting()).toMatchObject({ only: images.media, source: 'hook', caller: 'hook:dockerhub' })
+    expect((await client.timed('POST', '/stacks/media/check')).body).toMatchObject({ coalesced: true })
+    expect(await waiting()).toEqual({ stack: 'media', host: 'nas', action: 'check', source: 'request', caller: 'default' })
+    await send('github')
+    expect(await waiting()).not.toHaveProperty('only')
+  })
+
   it('that is not known is answered as one with a wrong proof', async () => {
     const answers = []
     for (const from of [...senders, 'dockerhub', 'quay']) {
@@ -192,7 +207,7 @@ describe("a registry's hook", () => {
       const bad = await client.raw('POST', SIGNED[from] ? `/hooks/${from}` : `/hooks/${from}/${TOKEN}`, headers, text)
       expect([bad.status, bad.body.code]).toEqual([400, 'invalid_json'])
     }
-    expect(new Set((await jobs()).map(({ action, source }) => `${action} ${source}`))).toEqual(new Set(['check hook']))
+    expect(new Set((await jobs()).map(({ action }) => action))).toEqual(new Set(['check']))
   })
 
   it('keeps its secret out of log, metrics and answers, the right one and any other', async () => {
@@ -223,12 +238,14 @@ describe("a registry's hook", () => {
 })
 
 describe('a registry that tells of its pushes', () => {
-  it('has the stacks that run its image checked, by its own notifications', async () => {
+  it('has the services that run its image checked, by its own notifications, and no others asked for', async () => {
     const registry = await startRegistry(undefined, { url: `${client.url}/hooks/distribution`, authorization: `Bearer ${SECRET}` })
     afterAll(() => registry.stop())
     const image = `${registry.address}/team/told:latest`
     await publishImage(engine, image, 'v1')
-    const stack = await world.addStack('told', webFile(image))
+    const other = `${registry.address}/team/other:latest`
+    await publishImage(engine, other, 'v1')
+    const stack = await world.addStack('told', webFile(image, `  other: { image: "${other}" }\n`))
     await stack.compose('up', '-d')
     await world.start('worker', settings)
     const checks = async () => (await jobs()).filter((job) => job.stack === stack.name)
@@ -241,5 +258,10 @@ describe('a registry that tells of its pushes', () => {
     const job = await until('the check', async () => (await checks())[0])
     expect(job).toMatchObject({ action: 'check', source: 'hook', by: 'hook:distribution', host: world.settings['WORKER_NAME'] })
     await until('its end', async () => (await checks()).every(({ ok }) => ok !== null))
+    const tails = async () => (await checks()).map(({ steps }) => steps[0].tail)
+    expect(await tails()).toEqual([expect.stringMatching(/^web \S+ has sha256:\S+ \(notify\)\n$/)])
+    // Whoever asks for the stack while such a check waits gets all of it.
+    const reply = await client.timed('POST', `/stacks/${stack.name}/check?wait=true`)
+    expect(reply.body.steps[0].tail).toContain('other ')
   })
 })

@@ -14,8 +14,9 @@ export const JobData = z.strictObject({
   /** Of a rollback: the release to go to. Requests for other releases do not coalesce with it. */
   to: z.int().positive().optional(),
   /**
-   * Of a deploy that watching asks for: the services that may be updated, with the digest that each is to get. No other is pulled. A request that joins
-   * such a job while it waits makes it a whole one: see `wholeKey`.
+   * Of a deploy that watching asks for: the services that may be updated, with the digest that each is to get. No other is pulled. Of a check that a
+   * hook asks for: the services that it is about, with their images. No other registry is asked. A request that joins such a job while it waits makes
+   * it a whole one: see `wholeKey`.
    */
   only: z.record(z.string(), z.string()).optional(),
   source: JobSource.default('request'),
@@ -30,10 +31,10 @@ export function storedJobData({ source, ...data }: JobData): z.input<typeof JobD
 }
 
 /** Who asks for a job, and how. */
-export const Asker = JobData.pick({ source: true, caller: true })
+export const Asker = JobData.pick({ source: true, caller: true, only: true })
 export type Asker = z.infer<typeof Asker>
 
-/** JSON of the first request's {@link Asker}, there while a waiting job with `only` is to be more than that, since a request has joined it. */
+/** JSON of the first request's {@link Asker}, there while a waiting job with `only` is to be more than that, since a request has joined it. With `only`: it is about those. */
 export function wholeKey(jobId: string): string {
   return `${KEY_PREFIX}:whole:${jobId}`
 }

@@ -8,6 +8,8 @@ interface Match {
   host: string
   stack: string
   service: string
+  /** As the service names it. */
+  image: string
 }
 
 /**
@@ -21,18 +23,18 @@ export function matchServices(
   globs: string[] | undefined,
 ): Match[] {
   const services = stacks.flatMap(({ name, host, images }) =>
-    Object.entries(images).map(([service, image]) => ({ host, stack: name, service, image: imageRepository(image) })),
+    Object.entries(images).map(([service, image]) => ({ host, stack: name, service, image, repository: imageRepository(image) })),
   )
   const counting = services.filter(
-    ({ image }) => globs === undefined || spellings(image).some((spelling) => globs.some((glob) => matchesGlob(glob, spelling))),
+    ({ repository }) => globs === undefined || spellings(repository).some((spelling) => globs.some((glob) => matchesGlob(glob, spelling))),
   )
   const found = new Set<(typeof counting)[number]>()
   for (const hint of hints) {
-    const inRepository = counting.filter(({ image }) => isIn(image, hint))
-    const exact = inRepository.filter(({ image }) => hint.host === null || image.host === hint.host)
+    const inRepository = counting.filter(({ repository }) => isIn(repository, hint))
+    const exact = inRepository.filter(({ repository }) => hint.host === null || repository.host === hint.host)
     for (const one of exact.length === 0 && hint.hostMayDiffer ? inRepository : exact) found.add(one)
   }
-  return [...found].map(({ host, stack, service }) => ({ host, stack, service }))
+  return [...found].map(({ host, stack, service, image }) => ({ host, stack, service, image }))
 }
 
 function isIn({ path }: ImageRepository, hint: Hint): boolean {

@@ -43,8 +43,8 @@ const FORGET = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', 
 /**
  * The id of the job that waits, if it is still kept, and what it expects, this request's digests included. In one step with the look,
  * since a worker that begins the job reads them in one step with ending its wait. BullMQ's own script would tell the id too, at four times the cost.
- * A job for some services alone, which watching has asked for, is from here on one for all of them, and this request's: in what is stored of it, and
- * in a mark for a worker that has read that already.
+ * A job for some services alone, which watching or a hook has asked for, is from here on one for all of them, or for those that another hook names too,
+ * and this request's: in what is stored of it, and in a mark for a worker that has read that already.
  */
 const JOIN_WAITING = `
 local id = redis.call('GET', KEYS[1])
@@ -56,9 +56,13 @@ end
 local job = cjson.decode(redis.call('HGET', KEYS[2] .. id, 'data') or '{}')
 if job.only then
   local asker = cjson.decode(ARGV[2])
-  job.only, job.source, job.caller = nil, asker.source, asker.caller
+  if asker.only then
+    for service, image in pairs(asker.only) do job.only[service] = image end
+    asker.only = job.only
+  end
+  job.only, job.source, job.caller = asker.only, asker.source, asker.caller
   redis.call('HSET', KEYS[2] .. id, 'data', cjson.encode(job))
-  redis.call('SET', KEYS[4] .. id, ARGV[2], 'EX', ARGV[1])
+  redis.call('SET', KEYS[4] .. id, cjson.encode(asker), 'EX', ARGV[1])
 end
 local expected = KEYS[3] .. id
 for i = 3, #ARGV, 2 do redis.call('HSET', expected, ARGV[i], ARGV[i + 1]) end
@@ -91,7 +95,7 @@ export function createJobQueue(redis: Redis, queueRedis: Redis, store: JobStore,
   /** Joins the job that waits, if one does. */
   async function join(name: string, data: JobData, expect: Expect): Promise<Added | null> {
     const keys = [waitingKey(data), jobKey(name, ''), expectKey(''), wholeKey('')]
-    const asker = JSON.stringify({ source: data.source, caller: data.caller } satisfies Asker)
+    const asker = JSON.stringify({ source: data.source, caller: data.caller, only: data.only } satisfies Asker)
     const joined = await redis.eval(JOIN_WAITING, keys.length, ...keys, UNENDED_LIFETIME, asker, ...Object.entries(expect).flat())
     if (joined === null) return null
     const [jobId, expected] = joined as [string, string[]]

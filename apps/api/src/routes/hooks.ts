@@ -16,11 +16,13 @@ export function hookRoutes(api: ApiContext) {
     // Without Redis it is not known what stacks there are: most senders come again.
     if (api.redis.status !== 'ready') throw queueUnavailable()
     const matches = matchServices(hints, api.inventory.stacks(), hook.images)
-    const stacks = new Map(matches.map(({ host, stack }) => [queueName(host, stack), { host, stack }]))
     const caller = c.get('caller').key
-    const checks = [...stacks.values()].map(({ host, stack }) =>
-      api.queue.add({ stack, host, action: 'check', source: 'hook', caller }, undefined),
-    )
+    const byStack = Map.groupBy(matches, ({ host, stack }) => queueName(host, stack))
+    const checks = [...byStack.values()].flatMap(([first, ...more]) => {
+      if (!first) return []
+      const only = Object.fromEntries([first, ...more].map(({ service, image }) => [service, image]))
+      return api.queue.add({ stack: first.stack, host: first.host, action: 'check', only, source: 'hook', caller }, undefined)
+    })
     const who = { caller, client: c.get('clientAddress'), request_id: c.get('requestId') }
     for (const { job_id, stack, host, coalesced } of await beforeDeadline(c, Promise.all(checks))) {
       api.logger.info({ event: 'job_queued', action: 'check', stack, host, job_id, coalesced, ...who }, 'job queued')

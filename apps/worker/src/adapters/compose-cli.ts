@@ -63,7 +63,8 @@ export function createCompose(program: string, dockerHost: string, env: NodeJS.P
       const traced = () => trace(`compose ${args.find((arg) => COMMANDS.has(arg)) ?? ''}`, { stack: paths.name }, command)
       let exitCode = await traced()
       // What only asks may be asked again.
-      for (let tries = 1; keepStdout && exitCode === null && !signal.aborted && tries < MOST_TRIES; tries++) {
+      const most = keepStdout ? MOST_TRIES : 1
+      for (let tries = 1; exitCode === null && !signal.aborted && tries < most; tries++) {
         kept = []
         exitCode = await traced()
       }

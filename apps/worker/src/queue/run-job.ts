@@ -107,7 +107,7 @@ export async function runJob(
       findHold: () => orGiveUp(tools, findHold(redis, data)),
       enterApplying: () => passNoReturn(tools, fence, saver),
       settle,
-      check: (look) => tools.watch?.check(stack, look) ?? Promise.resolve({ how: 'proved' }),
+      check: (look) => tools.watch?.check(stack, look, data.only && Object.keys(data.only)) ?? Promise.resolve({ how: 'proved' }),
     },
     tools,
   )

@@ -25,8 +25,8 @@ const BURST = 500
 export interface Watch {
   /** Tells Redis when to look, now and whenever it has lost that. */
   sync(): Promise<void>
-  /** Looks at one stack now: what a job with the action `check` does. */
-  check(stack: string, context: StepContext): Promise<StepEnd>
+  /** Looks at one stack now: what a job with the action `check` does. @param services Those that are asked for; otherwise all. */
+  check(stack: string, context: StepContext, services?: string[]): Promise<StepEnd>
   /** Makes known what is so after a deploy, without a question to any registry. */
   refresh(stack: string): Promise<void>
   /** A stack has come, or other containers of it run. */
@@ -52,11 +52,13 @@ export function createWatch(tools: WatchTools): Watch {
   let marks = new Map<string, string>()
 
   /** Asks registries about what was looked at, and decides. */
-  async function ask(looks: StackLook[], signal: AbortSignal) {
-    const { local, counts } = await askForLooks({ memory, clock, ask: tools.newRound(), turns }, looks, signal)
+  /** @param services Those of which registries are asked; otherwise all. */
+  async function ask(looks: StackLook[], signal: AbortSignal, services?: string[]) {
+    const asked = looks.map((look) => narrow(look, services))
+    const { local, counts } = await askForLooks({ memory, clock, ask: tools.newRound(), turns }, asked, signal)
     for (const image of local) logger.info({ event: 'image_local', image }, 'this image has no registry, so it is not watched')
     await countQuestions(counts).catch(unlessStopping)
-    const found = await settleStacks(tools, looks, { checked: true, deploys: true })
+    const found = await settleStacks(tools, looks, { checked: services === undefined, deploys: true })
     await planWake()
     return found
   }
@@ -220,12 +222,12 @@ export function createWatch(tools: WatchTools): Watch {
 
   return {
     sync: () => sync().catch(unlessStopping),
-    async check(stack, { log, signal }) {
+    async check(stack, { log, signal }, services) {
       const looks = await lookAtStacks(tools, [stack], true, signal, (message) => log(message))
       const [look] = looks
       if (!look) return { how: 'disproved', says: 'the stack could not be read' }
-      const found = await ask(looks, signal)
-      for (const line of describeLook(look, found.get(stack) ?? [], memory.read())) log(line)
+      const found = await ask(looks, signal, services)
+      for (const line of describeLook(narrow(look, services), found.get(stack) ?? [], memory.read())) log(line)
       return { how: 'proved' }
     },
     refresh: (stack) => refresh([stack]).catch(unlessStopping),
@@ -239,4 +241,9 @@ export function createWatch(tools: WatchTools): Watch {
       await ticks.stop()
     },
   }
+}
+
+/** A look at some services. */
+function narrow(look: StackLook, services: string[] | undefined): StackLook {
+  return services ? { ...look, sightings: look.sightings.filter(({ service }) => services.includes(service)) } : look
 }
