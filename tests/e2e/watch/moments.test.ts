@@ -39,7 +39,7 @@ async function outdated(name: string, wishes: string) {
   return { ...stack, image }
 }
 
-it('what was held is deployed as soon as it is released', async () => {
+it.concurrent('what was held is deployed as soon as it is released', async () => {
   const stack = await outdated('released', '')
   await hold(stack.name)
   await check(stack.name)
@@ -49,7 +49,7 @@ it('what was held is deployed as soon as it is released', async () => {
   await until('nothing left', async () => (await updateOf(stack.name)) === null)
 })
 
-it('what was held until a time is deployed when that has come, also where the hold came last', async () => {
+it.concurrent('what was held until a time is deployed when that has come, also where the hold came last', async () => {
   const stack = await outdated('until', ', settle: 1d')
   await check(stack.name)
   expect(await updateOf(stack.name)).toMatchObject({ state: 'settling' })
@@ -59,7 +59,7 @@ it('what was held until a time is deployed when that has come, also where the ho
   await untilPage(stack, 'v2')
 })
 
-it('what is released outside of its window waits for that, and says so at once; a window that is edited counts at once', async () => {
+it.concurrent('what is released outside of its window waits for that, and says so at once; a window that is edited counts at once', async () => {
   const stack = await outdated('windowed', `, window: ${closed()}`)
   await hold(stack.name)
   await check(stack.name)
@@ -73,7 +73,7 @@ it('what is released outside of its window waits for that, and says so at once; 
   await untilPage(stack, 'v2')
 })
 
-it('a signed request waits for neither window nor age, and no wish that is edited makes a container anew', async () => {
+it.concurrent('a signed request waits for neither window nor age, and no wish that is edited makes a container anew', async () => {
   const stack = await outdated('asked', `, window: ${closed()}, min_age: 3d`)
   await check(stack.name)
   expect(await updateOf(stack.name)).toMatchObject({ state: 'cooling' })
@@ -86,7 +86,7 @@ it('a signed request waits for neither window nor age, and no wish that is edite
   expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [] })
 })
 
-it('what settles, or is too young, is deployed when its time has come', async () => {
+it.concurrent('what settles, or is too young, is deployed when its time has come', async () => {
   const stack = await outdated('settling', ', min_age: 3s, settle: 5s')
   await check(stack.name)
   await untilPage(stack, 'v2')
