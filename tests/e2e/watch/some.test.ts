@@ -213,3 +213,24 @@ it('a check on request does for a stack what a tick does, and for one that is no
   expect(await ended(stack.name, 1)).toMatchObject({ ok: true, by: 'watch' })
   await untilPage(stack, 'v2')
 })
+
+it('what a check on request has found of a stack that is not watched is known after its next job too, until that has deployed it', async () => {
+  const image = `${registry}/found:latest`
+  await publishImage(engine, image, 'v1')
+  const file = (port: number) => `services:\n  web: { image: "${image}", init: true, ports: ["127.0.0.1:${port}:8080"] }\n`
+  const stack = await startStack(world, client, 'found', file)
+  await publishImage(engine, image, 'v2')
+  const id = await watching.check(stack.name)
+  await client.plain('GET', `/jobs/${id}?wait=true`, id)
+  const found = await watching.updates(stack.name)
+  expect(found).toMatchObject([{ service: 'web', available: await registryDigest(image), state: 'notify' }])
+
+  await client.timed('PUT', `/stacks/${stack.name}/hold`, { reason: 'a test' })
+  expect(await deployAndWait(client, stack.name)).toMatchObject({ status: 409, body: { code: 'held' } })
+  // Begins when all that follows the one before has been done.
+  expect(await client.timed('POST', `/stacks/${stack.name}/plan?wait=true`)).toMatchObject({ status: 200 })
+  expect(await watching.updates(stack.name)).toEqual(found)
+  await client.timed('DELETE', `/stacks/${stack.name}/hold`, { nonce: 'the second' })
+  expect(await deployAndWait(client, stack.name)).toMatchObject({ status: 200 })
+  await until('nothing left', async () => (await watching.updates(stack.name)).length === 0)
+})

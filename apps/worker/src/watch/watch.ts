@@ -205,7 +205,8 @@ export function createWatch(tools: WatchTools): Watch {
     const published = await redis.hmget(updatesKey(host), ...stacks)
     const known = stacks.filter((_, at) => published[at] !== null)
     if (known.length === 0) return
-    await settleStacks(tools, await lookAtStacks(tools, known, false, stopping), { checked: false, deploys: false })
+    const looks = (await lookAtStacks(tools, known, true, stopping)).map(withoutUnwanted)
+    await settleStacks(tools, looks, { checked: false, deploys: false })
     await planWake()
   }
 
@@ -246,4 +247,9 @@ export function createWatch(tools: WatchTools): Watch {
 /** A look at some services. */
 function narrow(look: StackLook, services: string[] | undefined): StackLook {
   return services ? { ...look, sightings: look.sightings.filter(({ service }) => services.includes(service)) } : look
+}
+
+/** Of a stack that is watched only what it wants; where nothing is, what a check on request has found stays known. */
+function withoutUnwanted(look: StackLook): StackLook {
+  return isWatched(look.wishes) ? { ...look, sightings: look.sightings.filter(({ unwanted }) => !unwanted) } : look
 }
