@@ -27,6 +27,7 @@ export function writeEndedJob(
     steps: [],
     changes: [],
     rolled_back: false,
+    taken_back: [],
     release: null,
     expect: {},
     degraded: [],

@@ -54,6 +54,7 @@ function success(): RunReport {
     steps: [],
     changes: [],
     rolled_back: false,
+    taken_back: [],
     release: null,
     expect: {},
     degraded: [],

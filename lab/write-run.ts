@@ -17,6 +17,7 @@ export async function writeRun(connection: Redis, data: Partial<JobData>, end: P
     steps: [],
     changes: [],
     rolled_back: false,
+    taken_back: [],
     release: null,
     expect: {},
     degraded: [],

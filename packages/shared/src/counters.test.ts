@@ -9,6 +9,7 @@ const report: RunReport = {
   steps: [],
   changes: [],
   rolled_back: false,
+  taken_back: [],
   release: null,
   expect: {},
   degraded: [],

@@ -90,6 +90,8 @@ export const RunReport = z.object({
   steps: z.array(Step),
   changes: z.array(Change),
   rolled_back: z.boolean(),
+  /** Where the release before runs again: what was to come instead of it, and failed. */
+  taken_back: z.array(Change).default([]),
   /** The number of the release that runs at the end; `null` where none is known. */
   release: z.int().nullable().default(null),
   /** The digests that callers expected, by service. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Job, type RunReport } from './job.ts'
+import { Job, type Change, type RunReport } from './job.ts'
 import type { JobData } from './job-data.ts'
 import { KEY_PREFIX } from './queue.ts'
 import { queuedJob } from './queued-job.ts'
@@ -62,13 +62,15 @@ export function jobEntry(jobId: string, data: JobData, report: RunReport | null,
   if (report) {
     const steps = report.steps.map((step) => (step.ok ? { ...step, tail: '' } : step))
     const cut = (label: string | null) => label?.slice(0, LABEL_LENGTH) ?? null
-    const changes = report.changes.map((change) => ({
-      ...change,
-      source: cut(change.source),
-      from_version: cut(change.from_version),
-      to_version: cut(change.to_version),
-    }))
-    Object.assign(job, report, { steps, changes, plan: null, ok: report.state === 'succeeded' })
+    const short = (changes: Change[]) =>
+      changes.map((change) => ({
+        ...change,
+        source: cut(change.source),
+        from_version: cut(change.from_version),
+        to_version: cut(change.to_version),
+      }))
+    const [changes, taken_back] = [short(report.changes), short(report.taken_back)]
+    Object.assign(job, report, { steps, changes, taken_back, plan: null, ok: report.state === 'succeeded' })
   }
   return JSON.stringify({ kind: 'job', at, job, late } satisfies OutboxEntry)
 }

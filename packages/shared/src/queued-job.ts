@@ -25,6 +25,7 @@ export function queuedJob(jobId: string, data: JobData, coalesced: boolean): Job
     steps: [],
     changes: [],
     rolled_back: false,
+    taken_back: [],
     release: null,
     expect: {},
     degraded: [],

@@ -50,6 +50,7 @@ async function endJobs(redis: Redis, store: JobStore, queue: Queue, retention: n
       steps,
       changes: [],
       rolled_back: false,
+      taken_back: [],
       release: null,
       expect: found.job.expect,
       degraded: [],

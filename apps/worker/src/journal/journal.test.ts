@@ -40,7 +40,17 @@ function draft(name: string, more: Partial<Release> = {}): Omit<Release, 'number
 
 function entry(target: number, before: number): Entry {
   const job = { stack: 'media', host: 'nas', action: 'deploy' as const, source: 'request' as const, caller: 'ci' }
-  const ended = { ...report, code: null, message: null, changes: [], rolled_back: false, release: null, expect: {}, degraded: [] }
+  const ended = {
+    ...report,
+    code: null,
+    message: null,
+    changes: [],
+    rolled_back: false,
+    taken_back: [],
+    release: null,
+    expect: {},
+    degraded: [],
+  }
   const whole = { ...ended, plan: null, refusal: null, started_at: '2026-01-01T00:00:00Z', finished_at: null }
   return {
     jobId,

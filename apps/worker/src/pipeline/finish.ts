@@ -5,7 +5,7 @@ import { provingSeconds } from '../converge/patience.ts'
 import type { Entry } from '../journal/journal-file.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Container } from '../ports.ts'
-import { listChanges } from '../release/changes.ts'
+import { listChanges, listWanted } from '../release/changes.ts'
 import { compare, isRunning } from '../release/compare.ts'
 import { rejectedAfter } from '../release/rejected.ts'
 import { isSameDefinition, type Release } from '../release/release.ts'
@@ -111,7 +111,8 @@ async function goBack(
   const fault = `${entry.fault ?? 'The deploy failed'}${notPulledAgain(before, target)}`
   if (isOk(end) && before.lost.length === 0) {
     const message = `${fault}. Rolled back: release ${before.number} runs again.`
-    const outcome: Outcome = { state: 'failed', code: 'step_failed', message, rolled_back: true, release: before.number }
+    const taken_back = await withVersions(tools, listWanted(before, target, entry.plan))
+    const outcome: Outcome = { state: 'failed', code: 'step_failed', message, rolled_back: true, taken_back, release: before.number }
     return close(tools, reporter, journal, before.number, true, outcome)
   }
   if (!(await answers(tools))) return leaveOpen(reporter, journal, fault)

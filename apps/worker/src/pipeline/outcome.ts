@@ -3,7 +3,7 @@ import { Refusal } from '../refusal.ts'
 
 /** What a job has come to; what is left out is as at its start. */
 export type Outcome = Pick<RunReport, 'state' | 'code' | 'message'> &
-  Partial<Pick<RunReport, 'changes' | 'rolled_back' | 'release' | 'expect' | 'degraded' | 'plan' | 'refusal'>>
+  Partial<Pick<RunReport, 'changes' | 'rolled_back' | 'taken_back' | 'release' | 'expect' | 'degraded' | 'plan' | 'refusal'>>
 
 /** A deploy that ended at a step, with nothing changed. */
 export function failedAt(step: StepName): Outcome {

@@ -112,6 +112,7 @@ function newReport(started_at: string): RunReport {
     steps: [],
     changes: [],
     rolled_back: false,
+    taken_back: [],
     release: null,
     expect: {},
     degraded: [],

@@ -85,6 +85,7 @@ function report(more: Partial<RunReport>): RunReport {
     steps: [],
     changes: [],
     rolled_back: false,
+    taken_back: [],
     release: null,
     expect: {},
     degraded: [],

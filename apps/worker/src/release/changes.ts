@@ -34,6 +34,20 @@ export function listChanges(before: Release, after: Release, plan: Plan, now: Co
   return changes
 }
 
+/** The services that were to run otherwise, whether they came to it or not. */
+export function listWanted(before: Release, after: Release, plan: Plan): BareChange[] {
+  return Object.entries(plan)
+    .filter(([, { action }]) => action !== 'keep' && action !== 'stop')
+    .map(([service, { why, containers }]) => {
+      const [old, wanted] = [before.services[service], after.services[service]]
+      const from = containers[0]?.imageId ?? old?.imageId ?? null
+      const image = (wanted ?? old)?.image ?? ''
+      const from_digest = from !== null && from === old?.imageId ? old.digest : null
+      return { service, image, why, from, to: wanted?.imageId ?? null, from_digest, to_digest: wanted?.digest ?? null }
+    })
+    .sort((a, b) => (a.service < b.service ? -1 : 1))
+}
+
 /** A plan, as it is told. */
 export function describePlan(before: Release, after: Release, plan: Plan): PlannedService[] {
   return Object.entries(plan)
