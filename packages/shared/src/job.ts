@@ -90,7 +90,7 @@ export const RunReport = z.object({
   steps: z.array(Step),
   changes: z.array(Change),
   rolled_back: z.boolean(),
-  /** Where the release before runs again: what was to come instead of it, and failed. */
+  /** Of a deploy that failed: services that run as before again, and what was to come instead. */
   taken_back: z.array(Change).default([]),
   /** The number of the release that runs at the end; `null` where none is known. */
   release: z.int().nullable().default(null),

@@ -120,8 +120,10 @@ async function goBack(
   const changes = await withVersions(tools, listChanges(before, target, entry.plan, now, 'before'))
   const message = isOk(end)
     ? `${fault}. The former images run again, but not all that ran before is known: of ${before.lost.join(', ')} nobody has the definition that it ran with. Look at the compose file.`
-    : `${fault}. THE ROLLBACK FAILED TOO (${describeEnd(end)}): the stack needs you. ${describeDown(before, target, now)}`
-  return close(tools, reporter, journal, before.number, false, { state: 'failed', code: 'rollback_failed', message, changes })
+    : `${fault}. THE ROLLBACK FAILED TOO (${describeEnd(end)}): the stack needs you. ${describeDown(before, target, now)}`.trimEnd()
+  const back = listWanted(before, target, entry.plan).filter(({ service }) => changes.every((change) => change.service !== service))
+  const taken_back = await withVersions(tools, back)
+  return close(tools, reporter, journal, before.number, false, { state: 'failed', code: 'rollback_failed', message, changes, taken_back })
 }
 
 /** Whether the engine is there now. */
