@@ -37,6 +37,18 @@ const PUSHES: [HookSender, string, unknown, unknown[]][] = [
     [{ host: 'ghcr.io', path: 'me/app' }],
   ],
   [
+    'github',
+    'package that does not say its kind',
+    { action: 'published', registry_package: { name: 'app', namespace: 'me' } },
+    [{ host: 'ghcr.io', path: 'me/app' }],
+  ],
+  [
+    'distribution',
+    'a tag that is pushed, without its type',
+    { events: [{ action: 'push', target: { repository: 'team/app', tag: 'latest' }, request: { host: 'registry.example.com:5000' } }] },
+    [{ host: 'registry.example.com:5000', path: 'team/app', hostMayDiffer: true }],
+  ],
+  [
     'gitea',
     'package',
     {

@@ -42,7 +42,8 @@ const READERS: Record<HookSender, (payload: object) => Hint[]> = {
   github(payload) {
     const { action, ...event } = Github.parse(payload)
     const found = event.registry_package ?? event.package
-    if (!found || action === 'deleted' || found.package_type?.toLowerCase() !== 'container') return []
+    const kind = found?.package_type?.toLowerCase() ?? 'container'
+    if (!found || action === 'deleted' || kind !== 'container') return []
     const url = found.package_version?.package_url
     return named(url || (found.namespace && found.name && `ghcr.io/${found.namespace}/${found.name}`))
   },
@@ -62,8 +63,9 @@ const READERS: Record<HookSender, (payload: object) => Hint[]> = {
   },
   distribution(payload) {
     return Distribution.parse(payload).events.flatMap(({ action, target, request }) => {
-      // Layers, and what is pulled: by Deployer's own checks among others.
-      if (action !== 'push' || !target?.repository || !/manifest|image\.index/.test(target.mediaType ?? '')) return []
+      // Layers, which have no tag, and what is pulled: by Deployer's own checks among others.
+      const isManifest = target?.mediaType === undefined ? target?.tag !== undefined : /manifest|image\.index/.test(target.mediaType)
+      if (action !== 'push' || !target?.repository || !isManifest) return []
       return [{ host: request?.host?.toLowerCase() ?? null, path: target.repository.toLowerCase(), hostMayDiffer: true }]
     })
   },
