@@ -43,3 +43,22 @@ it('a deploy says which version came, a bad one what it said at its end, and the
   expect(told[1]?.['data'].job).toMatchObject({ changes: [], taken_back: [{ service: 'web', from_version: '1.1', to_version: '1.2' }] })
   for (const { link, data } of told) expect(link).toBe(`https://deploy.example.com/ui/jobs/${data.job.job_id}`)
 })
+
+it('a new image is told of with the version that runs, and where to read what is new', async () => {
+  const image = `${registry}/newer:latest`
+  await publishImage(engine, image, '2.0')
+  const mine = await startReceiver()
+  const own = { WORKER_NAME: 'newer', DATA_DIR: `${world.root}/.newer`, WATCH: 'notify', NOTIFY_URLS: `json://${mine.address}/` }
+  const { client } = await world.start('all', own)
+  const stack = await startStack(world, client, 'newer', webFile(image))
+  await publishImage(engine, image, '2.1')
+  await client.timed('POST', `/stacks/${stack.name}/check?wait=true`)
+  const body = await until('the message', () => mine.received[0]?.body)
+  await mine.stop()
+  expect(JSON.parse(body)).toMatchObject({
+    type: 'update_available',
+    message: expect.stringMatching(
+      /web: \S+ 2\.0 \([0-9a-f]{12}\) → [0-9a-f]{12}: is not deployed by itself – https:\/\/git\.example\.com\/sample$/m,
+    ),
+  })
+})

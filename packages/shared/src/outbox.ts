@@ -28,7 +28,8 @@ export const OutboxEntry = z.discriminatedUnion('kind', [
     kind: z.literal('updates'),
     at: z.iso.datetime(),
     host: z.string(),
-    updates: z.array(Update.extend({ stack: z.string() })),
+    /** With what the image that runs says of itself by its labels, as far as it does. */
+    updates: z.array(Update.extend({ stack: z.string(), running_version: z.string().nullish(), source: z.string().nullish() })),
   }),
   /** A round of checks has begun, or ended: for `PING_URL`. */
   z.object({
@@ -50,6 +51,11 @@ export const OUTBOX_LENGTH = 1000
 /** The most that is kept of a version or a source that an image says it has. */
 const LABEL_LENGTH = 200
 
+/** What is told of an image's label; `null`: it has none. */
+export function cutLabel(label: string | null | undefined): string | null {
+  return label?.trim().slice(0, LABEL_LENGTH) || null
+}
+
 /**
  * A job as an entry, in JSON: of its steps' output only that of those that failed.
  *
@@ -61,13 +67,12 @@ export function jobEntry(jobId: string, data: JobData, report: RunReport | null,
   const job: Job = { ...queuedJob(jobId, data, false), state: 'running', started_at: at }
   if (report) {
     const steps = report.steps.map((step) => (step.ok ? { ...step, tail: '' } : step))
-    const cut = (label: string | null) => label?.slice(0, LABEL_LENGTH) ?? null
     const short = (changes: Change[]) =>
       changes.map((change) => ({
         ...change,
-        source: cut(change.source),
-        from_version: cut(change.from_version),
-        to_version: cut(change.to_version),
+        source: cutLabel(change.source),
+        from_version: cutLabel(change.from_version),
+        to_version: cutLabel(change.to_version),
       }))
     const [changes, taken_back] = [short(report.changes), short(report.taken_back)]
     Object.assign(job, report, { steps, changes, taken_back, plan: null, ok: report.state === 'succeeded' })

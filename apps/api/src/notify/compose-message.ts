@@ -1,6 +1,6 @@
 import type { Job } from '@deployer/shared/job'
 import type { NotifyEvent, OutboxEntry } from '@deployer/shared/outbox'
-import { describeChanges, shortDigest } from './describe-changes.ts'
+import { describeChanges, placeOf, shortDigest } from './describe-changes.ts'
 import type { Message } from './message.ts'
 
 type Updates = Extract<OutboxEntry, { kind: 'updates' }>
@@ -108,10 +108,12 @@ export function updatesMessage(id: string, { host, at, updates }: Updates, publi
     level: LEVELS.update_available,
     title: what,
     lines: [
-      ...updates.map(({ stack, service, image, running, available, state, eligible_at }) => {
-        const digests = `${shortDigest(running ?? 'unknown')} → ${shortDigest(available ?? 'unknown')}`
+      ...updates.map(({ stack, service, image, running, running_version, source, available, state, eligible_at }) => {
+        const now = shortDigest(running ?? 'unknown')
+        const from = running_version ? `${running_version} (${now})` : now
+        const digests = `${from} → ${shortDigest(available ?? 'unknown')}`
         const when = eligible_at === null ? '' : ` (from ${eligible_at} on)`
-        return `${stack}/${service}: ${image} ${digests}: ${STATES[state]}${when}`
+        return `${stack}/${service}: ${image} ${digests}: ${STATES[state]}${when}${placeOf(source)}`
       }),
       `On ${host}`,
     ],

@@ -4,7 +4,7 @@ import type { Change } from '@deployer/shared/job'
 export function describeChanges(changes: Change[]): string[] {
   return changes.map((change) => {
     const { service, image, why, from, to, source } = change
-    const where = to !== null && isWebAddress(source) ? ` – ${source}` : ''
+    const where = to === null ? '' : placeOf(source)
     if (to === null) return `${service}: removed`
     if (from === null) return `${service}: new, ${image} ${versionOf(change, 'to')}${where}`
     if (from === to) return `${service}: made anew${why === 'definition' ? ', its definition has changed' : ''} (${image})`
@@ -24,7 +24,7 @@ export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, '').slice(0, 12)
 }
 
-/** Whatever stands in an image's label is shown, but only an address is shown as one. */
-function isWebAddress(source: string | null): boolean {
-  return source !== null && /^https?:\/\/\S+$/.test(source)
+/** Where to read what is new. Whatever stands in an image's label is kept, but only an address is shown as one. */
+export function placeOf(source: string | null | undefined): string {
+  return /^https?:\/\/\S+$/.test(source ?? '') ? ` – ${source}` : ''
 }

@@ -4,8 +4,8 @@ import type { BareChange } from '../release/changes.ts'
 
 /** Milliseconds in which the engine tells what it knows of the images: nothing depends on it. */
 const PATIENCE = 5000
-const VERSION = 'org.opencontainers.image.version'
-const SOURCE = 'org.opencontainers.image.source'
+export const VERSION = 'org.opencontainers.image.version'
+export const SOURCE = 'org.opencontainers.image.source'
 
 /** Adds what the images say of themselves by their labels, as far as they are still here. */
 export async function withVersions({ engine, clock }: Pick<Tools, 'engine' | 'clock'>, changes: BareChange[]): Promise<Change[]> {

@@ -14,7 +14,7 @@ const never = new AbortController().signal
 
 function look(stack: string, images: Record<string, string[]>): StackLook {
   const sightings = Object.entries(images).map(([image, running], index) => {
-    return { service: `s${index}`, image, mode: 'update' as const, running, isBuilt: false, unwanted: false }
+    return { service: `s${index}`, image, mode: 'update' as const, running, isBuilt: false, labels: {}, unwanted: false }
   })
   const pace = { every: { kind: 'asked' as const }, window: null, minAge: 0, settle: 0 }
   return { stack, dir: folder(), wishes: { ...pace, modes: {}, problem: null, ignored: [] }, services: {}, sightings }

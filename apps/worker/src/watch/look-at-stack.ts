@@ -11,6 +11,8 @@ export interface Sighting {
   mode: Exclude<Mode, 'off'>
   /** Digests of the image that runs, that of what the name's registry calls it first; none where no registry knows it. */
   running: string[]
+  /** What the image that runs says of itself. */
+  labels: Record<string, string>
   /** Built here, with no name that a registry could know. */
   isBuilt: boolean
   /** Looked at since somebody asked, and not told of. */
@@ -37,7 +39,7 @@ export async function lookAtStack(
     const mine = own.filter((one) => one.service === service)
     const [container] = mine.filter(isRunning).concat(mine)
     if (mode === 'off' || !container || image.includes('@')) continue
-    const { digests } = (await engine.image(container.imageId, signal)) ?? { digests: [] }
+    const { digests, labels } = (await engine.image(container.imageId, signal)) ?? { digests: [], labels: {} }
     const first = digestOf(image, digests)
     const others = digests.flatMap((name) => name.split('@')[1] ?? [])
     found.push({
@@ -45,6 +47,7 @@ export async function lookAtStack(
       image,
       mode,
       isBuilt,
+      labels,
       unwanted: wish === 'off',
       running: [...new Set(first === null ? others : [first, ...others])],
     })

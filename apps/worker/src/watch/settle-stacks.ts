@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '@deployer/shared/logger'
+import { cutLabel, type OutboxEntry } from '@deployer/shared/outbox'
 import { holdInForce, holdsKey, skipsKey, updatesKey, type StackUpdates, type Update, type UpdateState } from '@deployer/shared/updates'
 import { peekJournal, type JournalStore } from '../journal/journal-file.ts'
+import { SOURCE, VERSION } from '../pipeline/with-versions.ts'
 import type { Clock } from '../ports.ts'
 import { decide, type Circumstances, type Decision, type WatchedService } from './decide.ts'
 import type { StackLook } from './look-at-stacks.ts'
@@ -46,7 +48,7 @@ export async function settleStacks(
   const ahead = Date.parse(clock.timestamp()) - milliseconds(time)
   return memory.update(async (file) => {
     const found = new Map<string, Update[]>()
-    const news: (Update & { stack: string })[] = []
+    const news: Extract<OutboxEntry, { kind: 'updates' }>['updates'] = []
     const now = clock.timestamp()
     for (const look of looks) {
       const { stack, wishes } = look
@@ -60,9 +62,11 @@ export async function settleStacks(
       const decision = decisionOf(tools, file, look, heldUntil(holds[stack], ahead, now), skips, now)
       const updates = wishes.problem === null ? decision.updates : unreadable(look)
       const fresh = updates.filter(({ service, available, state }) => NEWS.includes(state) && known.told[service] !== available)
-      const wanted = fresh.filter(({ service }) => look.sightings.some((one) => one.service === service && !one.unwanted))
-      for (const one of wanted) {
-        news.push({ stack, ...one })
+      for (const one of fresh) {
+        const sighting = look.sightings.find(({ service, unwanted }) => service === one.service && !unwanted)
+        if (!sighting) continue
+        const { labels } = sighting
+        news.push({ stack, ...one, running_version: cutLabel(labels[VERSION]), source: cutLabel(labels[SOURCE]) })
         known.told[one.service] = one.available ?? ''
       }
       // Who only makes known what is so leaves what is due to who is woken for it.
