@@ -86,6 +86,22 @@ it.concurrent('a signed request waits for neither window nor age, and no wish th
   expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [] })
 })
 
+it.concurrent('images that are pushed one after the other go together, also where the look came between them', async () => {
+  const [web, db] = ['web', 'db'].map((name) => `${registry}/together-${name}:latest`) as [string, string]
+  for (const image of [web, db]) await publishImage(engine, image, 'v1')
+  const file = webFile(web, `  db: { image: "${db}" }\nx-deployer: { watch: update, settle: 4s }\n`)
+  const stack = await startStack(world, client, 'together', file)
+  await publishImage(engine, web, 'v2')
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ service: 'web', state: 'settling' })
+  await publishImage(engine, db, 'v2')
+  await untilPage(stack, 'v2')
+  const deploys = async () =>
+    (await client.timed('GET', `/jobs?stack=${stack.name}`)).body.jobs.filter((job: any) => job.action === 'deploy')
+  await until('its end', async () => (await deploys()).every(({ ok }: any) => ok))
+  expect((await deploys()).map(({ changes }: any) => changes.map(({ service }: any) => service).sort())).toEqual([['db', 'web']])
+})
+
 it.concurrent('what settles, or is too young, is deployed when its time has come', async () => {
   const stack = await outdated('settling', ', min_age: 3s, settle: 5s')
   await check(stack.name)

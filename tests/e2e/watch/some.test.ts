@@ -119,11 +119,11 @@ it('what only has to wait is deployed when its moment comes, without another que
   const image = `${registry}/settled:latest`
   await publishImage(engine, image, 'v1')
   const file = (port: number) =>
-    `x-deployer: { watch: update, settle: 1d }\nservices:\n  web: { image: "${image}", init: true, ports: ["127.0.0.1:${port}:8080"] }\n`
+    `x-deployer: { watch: update, min_age: 1d }\nservices:\n  web: { image: "${image}", init: true, ports: ["127.0.0.1:${port}:8080"] }\n`
   const stack = await startStack(world, client, 'settled', file)
   await publishImage(engine, image, 'v2')
   await watching.round()
-  expect(await watching.updates(stack.name)).toMatchObject([{ state: 'settling', eligible_at: expect.any(String) }])
+  expect(await watching.updates(stack.name)).toMatchObject([{ state: 'cooling', eligible_at: expect.any(String) }])
   // Nothing is asked any more: what has come since is not seen.
   const second = await registryDigest(image)
   await publishImage(engine, image, 'v3')

@@ -11,7 +11,7 @@ import { checkRegistries } from './check-registries.ts'
 
 function look(stack: string, images: Record<string, { image: string; running?: string[]; isBuilt?: boolean }>): StackLook {
   const sightings = Object.entries(images).map(([service, { image, running = ['old'], isBuilt = false }]) => {
-    return { service, image, mode: 'update' as const, running, isBuilt, unwanted: false }
+    return { service, image, mode: 'update' as const, running, isBuilt, unwanted: false, labels: {} }
   })
   const wishes = { every: { kind: 'asked' as const }, window: null, minAge: 0, settle: 0, modes: {}, problem: null, ignored: [] }
   return { stack, dir: mkdtempSync(join(tmpdir(), 'deployer-doctor-')), wishes, services: {}, sightings }

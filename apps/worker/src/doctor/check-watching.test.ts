@@ -21,7 +21,7 @@ function look(stack: string, modes: StackWishes['modes'], more: Partial<StackWis
   const { watch: _, zone: __, ...pace } = host
   const sightings = Object.entries(modes).flatMap(([service, mode]) => {
     if (mode === 'off' || apart.includes(service)) return []
-    return [{ service, image: service, mode, running: service === 'local' ? [] : ['digest'], isBuilt: false, unwanted: false }]
+    return [{ service, image: service, mode, running: service === 'local' ? [] : ['digest'], isBuilt: false, unwanted: false, labels: {} }]
   })
   return { stack, dir: '/nowhere', services: {}, sightings, wishes: { ...pace, modes, problem: null, ignored: [], ...more } }
 }

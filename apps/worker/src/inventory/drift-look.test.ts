@@ -90,7 +90,7 @@ it('tells nothing where what runs is not known, or is being changed', () => {
   keep({ contents: {} })
   expect(later()).toEqual(['compose.yaml'])
   const job = { stack: 'media', host: 'nas', action: 'deploy' as const, source: 'request' as const, caller: 'ci' }
-  const ended = { code: null, message: null, changes: [], rolled_back: false, release: null, expect: {}, degraded: [] }
+  const ended = { code: null, message: null, changes: [], taken_back: [], rolled_back: false, release: null, expect: {}, degraded: [] }
   const report = {
     state: 'running' as const,
     steps: [],

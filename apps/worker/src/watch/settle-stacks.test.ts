@@ -52,7 +52,7 @@ async function lookAt(stack: string, moved: Record<string, number>, more: Partia
   })
   const modes = Object.fromEntries(Object.keys(moved).map((service) => [service, 'update' as const]))
   const sightings = Object.keys(moved).map((service) => {
-    return { service, image: `${stack}/${service}`, mode: 'update' as const, running: ['old'], isBuilt: false, unwanted: false }
+    return { service, image: `${stack}/${service}`, mode: 'update' as const, running: ['old'], isBuilt: false, unwanted: false, labels: {} }
   })
   return { stack, dir: folder, services: {}, wishes: { ...pace, ...more, modes, problem: null, ignored: [] }, sightings }
 }

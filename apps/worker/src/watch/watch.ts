@@ -6,6 +6,7 @@ import { listStacks } from '../stacks/list-stacks.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
 import type { StepContext, StepEnd } from '../steps/step.ts'
 import { askForLooks, type Asked } from './ask-for-looks.ts'
+import { askedTooSoon } from './asked-too-soon.ts'
 import { createTurns, type AskRegistry } from './ask-registries.ts'
 import { describeLook } from './describe-look.ts'
 import { lookAtStacks, type StackLook } from './look-at-stacks.ts'
@@ -103,22 +104,33 @@ export function createWatch(tools: WatchTools): Watch {
   /** Decides anew about stacks of which time alone has changed something, and about those that somebody has held or released. */
   async function wake(stacks: string[]): Promise<void> {
     try {
-      await decideAnew([...dueStacks(), ...stacks])
+      await decideAnew([...dueStacks(), ...stacks], true)
     } finally {
       await planWake()
     }
   }
 
-  /** Decides about stacks that are known by what is known, without a question to any registry, and has deployed what may be. */
-  async function decideAnew(some: string[]): Promise<void> {
+  /**
+   * Decides about stacks that are known by what is known, or what has to be asked for once more, and has deployed what may be.
+   *
+   * @param keep What a check on request has found of one that is not watched stays known.
+   */
+  async function decideAnew(some: string[], keep: boolean): Promise<void> {
     const { stacks } = memory.read()
     const names = [...new Set(some)].filter((name) => name in stacks)
     if (names.length === 0) return
-    const looks = await lookAtStacks(tools, names, false, stopping)
-    await settleStacks(tools, looks, { checked: false, deploys: true })
+    const looks = keep ? await lookAgain(names) : await lookAtStacks(tools, names, false, stopping)
+    const unsure = askedTooSoon(looks, memory.read(), Date.parse(clock.timestamp()))
+    if (unsure.length > 0) await ask(unsure, stopping)
+    const sure = looks.filter((look) => !unsure.includes(look))
+    if (sure.length > 0) await settleStacks(tools, sure, { checked: false, deploys: true })
     // One that cannot be looked at is left to the next round, or to who mends it.
     const unseen = names.filter((name) => !looks.some(({ stack }) => stack === name))
     if (unseen.length > 0) await memory.update((file) => unseen.forEach((name) => file.stacks[name] && (file.stacks[name].next = null)))
+  }
+
+  async function lookAgain(names: string[]): Promise<StackLook[]> {
+    return (await lookAtStacks(tools, names, true, stopping)).map(withoutUnwanted)
   }
 
   function dueStacks(): string[] {
@@ -192,7 +204,8 @@ export function createWatch(tools: WatchTools): Watch {
     if (edited.length === 0) return
     await sync()
     // What they want now may let something be deployed.
-    await decideAnew(edited.filter((name) => former.has(name)))
+    const known = edited.filter((name) => former.has(name))
+    await decideAnew(known, false)
     await planWake()
   }
   const unlessStopping = (error: unknown) => {
@@ -205,8 +218,7 @@ export function createWatch(tools: WatchTools): Watch {
     const published = await redis.hmget(updatesKey(host), ...stacks)
     const known = stacks.filter((_, at) => published[at] !== null)
     if (known.length === 0) return
-    const looks = (await lookAtStacks(tools, known, true, stopping)).map(withoutUnwanted)
-    await settleStacks(tools, looks, { checked: false, deploys: false })
+    await settleStacks(tools, await lookAgain(known), { checked: false, deploys: false })
     await planWake()
   }
 
