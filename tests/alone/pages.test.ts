@@ -8,7 +8,7 @@ import { openPage, startBrowser } from '../../lab/browser.ts'
 import { writeEndedJob } from '../../lab/ended-job.ts'
 import { HOSTILE, setScene } from '../../lab/operators-scene.ts'
 import { playWorker } from '../../lab/play-worker.ts'
-import { digestOf } from '../../lab/publish-stacks.ts'
+import { digestOf, publishStacks } from '../../lab/publish-stacks.ts'
 import { until } from '../../lab/until.ts'
 import { useRedis, useWorld } from '../support.ts'
 
@@ -273,4 +273,14 @@ describe('an operator', () => {
     await page.getByText('It is too late to cancel').waitFor()
     expect(problems.filter((one) => !one.startsWith('409'))).toEqual([])
   })
+})
+
+it('shows a stack beside the name of its host on a phone, however long that is', async () => {
+  const host = 'h'.repeat(63)
+  await publishStacks(redis.url, host, ['beside'])
+  const { page } = await open({ viewport: { width: 390, height: 800 } })
+  await page.goto(`${client.url}/ui?name=beside`)
+  const edge = async (selector: string) => (await page.locator(selector).boundingBox()) ?? { x: 0, width: 0 }
+  const stack = await edge('.stacks tbody th')
+  expect(stack.x + stack.width).toBeLessThanOrEqual((await edge('.stacks .host')).x)
 })

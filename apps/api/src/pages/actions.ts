@@ -22,7 +22,7 @@ import { jobAt } from './parts/link.ts'
 import { stackAt, type View } from './view.ts'
 
 const HoldForm = z.object({
-  reason: z.string().trim().min(1, 'A hold has a reason.').max(500, 'A reason has at most 500 characters.'),
+  reason: z.string().trim().min(1, 'A hold has a reason').max(500, 'A reason has at most 500 characters'),
   until: z.enum(UNTILS),
 })
 const RollbackForm = z.object({ to: z.coerce.number().int().positive() })
