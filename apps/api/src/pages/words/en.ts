@@ -242,6 +242,8 @@ export const en = {
   error: {
     title: 'That did not work',
     back: 'To the stacks',
+    login_missing: 'This needs a login',
+    login_invalid: 'The login is not accepted',
     forbidden: 'This form is from another site, or too old',
     queue_unavailable: 'Redis is away',
     stack_not_found: 'There is no such stack',

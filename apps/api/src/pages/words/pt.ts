@@ -238,6 +238,8 @@ export const pt: Words = {
   error: {
     title: 'Não funcionou',
     back: 'Para as stacks',
+    login_missing: 'É preciso entrar',
+    login_invalid: 'Usuário ou senha não conferem',
     forbidden: 'Este formulário é de outro site, ou velho demais',
     queue_unavailable: 'O Redis está ausente',
     stack_not_found: 'Não existe essa stack',
