@@ -258,3 +258,14 @@ describe('text of somebody else', () => {
     expect((await page(`/ui/jobs/${jobIdAt(0, 1)}`)).status).toBe(404)
   })
 })
+
+it('without Redis nothing is accepted, and the page says so', async () => {
+  await redis.stop()
+  await until('that to be known', async () => (await page('/ui')).text.includes('nothing can be shown'))
+  for (const [name, path, fields] of WRITES.filter(([, path]) => !path.startsWith('/ui/jobs'))) {
+    const { status, text } = await send(path, { ...fields, token })
+    expect([name, status, text]).toEqual([name, 503, expect.stringContaining('Redis cannot be reached. Nothing was accepted: try again.')])
+  }
+  await redis.start()
+  await until('the pages again', async () => (await page('/ui')).status === 200)
+})
