@@ -92,6 +92,13 @@ describe('the pages', () => {
     expect((await page('/ui?show=nonsense&from=-1&name=%00')).status).toBe(200)
   })
 
+  it('do not say of a job that has ended that something is to come', async () => {
+    const { text } = await page(`/ui/jobs/${scene.jobs.refused}`)
+    expect(text).toContain('No step was run.')
+    expect(text).not.toMatch(/No step has ended yet|Lines appear here/)
+    expect((await page(`/ui/jobs/${queued}`)).text).toMatch(/No step has ended yet[\s\S]*Lines appear here/)
+  })
+
   it('speak Portuguese to whoever likes it better, and know a proxy’s prefix', async () => {
     const { text } = await page('/ui', { 'Accept-Language': 'pt-BR,pt;q=0.9,en;q=0.5', 'X-Forwarded-Prefix': '/tools/deployer' })
     expect(text).toContain('<html lang="pt">')

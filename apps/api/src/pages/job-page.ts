@@ -48,7 +48,7 @@ export function jobPage(view: View, job: Job, online: boolean): Html {
         aria-labelledby="log-title"
         dir="auto"
         data-gap="${words.job.logGap}"
-        data-waits="${words.job.logWaits}"
+        data-waits="${hasEnded(job) ? words.job.logEmpty : words.job.logWaits}"
       ></pre>
     </section>`
   const title = `${what} ${stack}@${host}${to === null ? '' : ` → ${to}`}`
@@ -140,11 +140,12 @@ function facts(view: View, job: Job): Html {
   </dl>`
 }
 
-function steps(view: View, { steps, state }: Job): Html {
+function steps(view: View, job: Job): Html {
   const { words } = view
+  const { steps, state } = job
   const goes =
     state === 'running' ? html`<li class="step running"><p class="head">${badge('info', 'run', words.state.running)}</p></li>` : ''
-  if (steps.length === 0 && goes === '') return html`<p class="none">${words.job.noSteps}</p>`
+  if (steps.length === 0 && goes === '') return html`<p class="none">${hasEnded(job) ? words.job.noneRun : words.job.noSteps}</p>`
   return html`<ol class="steps">
     ${steps.map((step) => stepItem(view, step))}${goes}
   </ol>`
