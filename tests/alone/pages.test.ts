@@ -1,4 +1,5 @@
 import axe from 'axe-core'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -6,9 +7,10 @@ import { encodeJobNews, JOB_CHANNEL, jobStreamKey } from '@deployer/shared/job-s
 import { holdsKey, skipsKey } from '@deployer/shared/updates'
 import { openPage, startBrowser } from '../../lab/browser.ts'
 import { writeEndedJob } from '../../lab/ended-job.ts'
+import { freePort } from '../../lab/free-port.ts'
 import { HOSTILE, setScene } from '../../lab/operators-scene.ts'
 import { playWorker } from '../../lab/play-worker.ts'
-import { digestOf } from '../../lab/publish-stacks.ts'
+import { digestOf, publishStacks } from '../../lab/publish-stacks.ts'
 import { until } from '../../lab/until.ts'
 import { useRedis, useWorld } from '../support.ts'
 
@@ -292,4 +294,36 @@ describe('an operator', () => {
     await page.getByText('It is too late to cancel').waitFor()
     expect(problems.filter((one) => !one.startsWith('409'))).toEqual([])
   })
+})
+
+it('goes on to follow a job after a proxy has said that the API is away, and shows each line once', async () => {
+  const id = (await client.plain('POST', '/deploy/landing', 'landing')).body.job_id as string
+  const line = async (text: string) => {
+    await scene.redis.xadd(jobStreamKey(id), '*', 'event', 'log', 'data', JSON.stringify({ step: 'pull', line: text }))
+    await scene.redis.publish(JOB_CHANNEL, encodeJobNews(id, 'stream'))
+  }
+  const settings = { REDIS_URL: redis.url, DASHBOARD_PASSWORD: 'a-password', PORT: String(await freePort()) }
+  const api = await world.start('api', settings)
+  const { page, problems } = await open()
+  await page.goto(`${api.client.url}/ui/jobs/${id}`)
+  await line('before')
+  await until('the line', async () => (await page.locator('#log').textContent()) === 'pull  before\n')
+  await api.stop()
+  const proxy = createServer((_, response) => response.writeHead(502).end()).listen(Number(settings.PORT), '127.0.0.1')
+  await until('the stream to be refused', () => problems.some((one) => one.startsWith('502') && one.endsWith('/events')))
+  proxy.closeAllConnections()
+  await new Promise((resolve) => proxy.close(resolve))
+  await world.start('api', settings)
+  await line('after')
+  await until('both lines', async () => (await page.locator('#log').textContent()) === 'pull  before\npull  after\n')
+})
+
+it('shows a stack beside the name of its host on a phone, however long that is', async () => {
+  const host = 'h'.repeat(63)
+  await publishStacks(redis.url, host, ['beside'])
+  const { page } = await open({ viewport: { width: 390, height: 800 } })
+  await page.goto(`${client.url}/ui?name=beside`)
+  const edge = async (selector: string) => (await page.locator(selector).boundingBox()) ?? { x: 0, width: 0 }
+  const stack = await edge('.stacks tbody th')
+  expect(stack.x + stack.width).toBeLessThanOrEqual((await edge('.stacks .host')).x)
 })

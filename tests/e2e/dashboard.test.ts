@@ -55,6 +55,8 @@ describe('the dashboard', () => {
     ] as const) {
       expect((await open.raw(method, to, login, '{}')).status, `${method} ${to}`).toBe(403)
     }
+    const post = await open.raw('POST', '/dashboard', login, '{}')
+    expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
     const retry = `${path}/${failed.body.job_id}/retry`
     for (const site of ['cross-site', 'same-site', 'none']) {
       expect((await open.raw('PUT', retry, { ...login, 'Sec-Fetch-Site': site })).status, site).toBe(403)
@@ -81,5 +83,14 @@ describe('the dashboard', () => {
     await connection.srem(QUEUES_KEY, 'gone@nas')
     expect(await names()).not.toContain('nas: gone@nas')
     connection.disconnect()
+  })
+
+  it('says that Redis is away', async () => {
+    const { client: open } = await world.start('api', { REDIS_URL: redis.url, DASHBOARD_USER: 'operator', DASHBOARD_PASSWORD: 'hunter22' })
+    await redis.stop()
+    const away = await open.raw('GET', '/dashboard/api/queues', login)
+    expect([away.status, away.body.code, away.headers.get('retry-after')]).toEqual([503, 'queue_unavailable', '5'])
+    await redis.start()
+    await until('the queues again', async () => (await open.raw('GET', '/dashboard/api/queues', login)).status === 200)
   })
 })

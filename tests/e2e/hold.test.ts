@@ -50,6 +50,11 @@ describe('a stack that is held', () => {
     const { status, body } = await client.timed('POST', `/stacks/${stack.name}/plan?wait=true`)
     expect([status, body.ok, body.refusal.code]).toEqual([200, true, 'held'])
     expect(body.plan).toMatchObject([{ service: 'web', action: 'recreate', why: 'image' }])
+    // A deploy looks for a hold before anything else.
+    await stack.compose('stop', '-t', '0')
+    const stopped = await client.timed('POST', `/stacks/${stack.name}/plan?wait=true`)
+    await stack.compose('start')
+    expect([stopped.body.plan, stopped.body.refusal.code]).toEqual([null, 'held'])
   })
 
   it('is deployed again once it is released, or the time of the hold is over', async () => {

@@ -61,12 +61,17 @@ describe('the pages', () => {
     for (const path of ['/ui', '/ui/style.css', '/ui/events', media, `/ui/jobs/${queued}`, `/ui/jobs/${queued}/events`]) {
       const stranger = await client.raw('GET', path)
       expect([stranger.status, stranger.headers.get('www-authenticate')], path).toEqual([401, expect.stringContaining('Basic')])
-      expect(stranger.text).not.toContain('media')
+      // Neither what there is, nor who may look at it.
+      expect(stranger.text).not.toMatch(/media|\bana\b/)
       const wrong = { Authorization: `Basic ${Buffer.from('ana:wrong').toString('base64')}` }
       expect((await client.raw('GET', path, wrong)).status, path).toBe(401)
     }
-    const root = await fetch(`${client.url}/`, { redirect: 'manual' })
-    expect([root.status, root.headers.get('location')]).toEqual([302, 'ui'])
+    for (const prefix of ['', '/tools/deployer']) {
+      const root = await fetch(`${client.url}/`, { redirect: 'manual', headers: { 'X-Forwarded-Prefix': prefix } })
+      expect([root.status, root.headers.get('location')]).toEqual([302, `${prefix}/ui`])
+      const slash = await fetch(`${client.url}/ui/`, { redirect: 'manual', headers: { ...login, 'X-Forwarded-Prefix': prefix } })
+      expect([slash.status, slash.headers.get('location')]).toEqual([302, `${prefix}/ui`])
+    }
     expect((await page('/ui')).status).toBe(200)
   })
 
@@ -94,6 +99,13 @@ describe('the pages', () => {
     expect(filtered.text).toMatch(/landing[\s\S]*1–2 of 2/)
     for (const show of ['held', 'drifted']) expect((await page(`/ui?show=${show}`)).text).toContain('1–1 of 1')
     expect((await page('/ui?show=nonsense&from=-1&name=%00')).status).toBe(200)
+  })
+
+  it('do not say of a job that has ended that something is to come', async () => {
+    const { text } = await page(`/ui/jobs/${scene.jobs.refused}`)
+    expect(text).toContain('No step was begun.')
+    expect(text).not.toMatch(/No step has ended yet|Lines appear here/)
+    expect((await page(`/ui/jobs/${queued}`)).text).toMatch(/No step has ended yet[\s\S]*Lines appear here/)
   })
 
   it('speak Portuguese to whoever likes it better, and know a proxy’s prefix', async () => {
@@ -188,7 +200,8 @@ describe('a form of the pages', () => {
     expect((await page('/ui?show=held')).text).toContain('1–2 of 2')
     expect((await send(`${media}/release-hold`, { token })).status).toBe(303)
     expect(await scene.redis.hexists(holdsKey('nas'), 'media')).toBe(0)
-    expect((await send(`${media}/hold`, { token, reason: ' ', until: 'never' })).status).toBe(422)
+    const blank = await send(`${media}/hold`, { token, reason: ' ', until: 'never' })
+    expect([blank.status, blank.text]).toEqual([422, expect.stringContaining('reason: A hold has a reason.</p>')])
     expect((await send(`${media}/hold`, { token, reason: 'x'.repeat(501), until: 'never' })).status).toBe(422)
     expect((await send(`${media}/hold`, { token, reason: 'x'.repeat(20_000), until: 'never' })).status).toBe(413)
 
@@ -203,7 +216,9 @@ describe('a form of the pages', () => {
   it('cancels a job once', async () => {
     const { status, to } = await send(`/ui/jobs/${queued}/cancel`, { token })
     expect([status, to]).toEqual([303, `/ui/jobs/${queued}`])
-    expect((await page(to)).text).toContain('Canceled')
+    const canceled = (await page(to)).text
+    expect(canceled).toContain('The job was canceled before it began.')
+    expect(canceled).not.toContain('Why it failed')
     const again = await send(`/ui/jobs/${queued}/cancel`, { token })
     expect(again.status).toBe(409)
     expect(again.text).toContain('It is too late to cancel')
@@ -258,4 +273,15 @@ describe('text of somebody else', () => {
     expect((await page(`/ui?name=${encodeURIComponent(HOSTILE)}`)).text).not.toMatch(/<img src=x|<script>|onerror="/)
     expect((await page(`/ui/jobs/${jobIdAt(0, 1)}`)).status).toBe(404)
   })
+})
+
+it('without Redis nothing is accepted, and the page says so', async () => {
+  await redis.stop()
+  await until('that to be known', async () => (await page('/ui')).text.includes('nothing can be shown'))
+  for (const [name, path, fields] of WRITES.filter(([, path]) => !path.startsWith('/ui/jobs'))) {
+    const { status, text } = await send(path, { ...fields, token })
+    expect([name, status, text]).toEqual([name, 503, expect.stringContaining('Redis cannot be reached. Nothing was accepted: try again.')])
+  }
+  await redis.start()
+  await until('the pages again', async () => (await page('/ui')).status === 200)
 })

@@ -103,3 +103,15 @@ it.each(['a good image', 'an image that ends at once'])('an engine that stays aw
   expect(journalOf(host).file).toMatchObject({ open: null, untold: [], unproven: false })
   expect(runs(host)).toBe(shape(first.engine.containers))
 })
+
+it.each(['a stack of its own, good', 'a stack of its own, another service'])(
+  'a worker whose releases would be lost refuses the deploy, and a plan says so: %s',
+  async (name) => {
+    const scenario: Scenario = { ...find(name), keepsData: false }
+    const { job, host, first } = await simulate(scenario, [])
+    expect(job.report).toMatchObject({ state: 'failed', code: 'no_data_volume' })
+    expect(runs(host)).toBe(shape(first.engine.containers))
+    const planned = await simulate({ ...scenario, action: 'plan' }, [])
+    expect(planned.job.report).toMatchObject({ state: 'succeeded', plan: expect.any(Array), refusal: { code: 'no_data_volume' } })
+  },
+)

@@ -87,6 +87,7 @@ export class Host {
   #current = new Map<Process, () => void>()
   #stroke: Stroke | null = null
   #isSelf: boolean
+  #keepsData: boolean
   #isFolderLocked = false
   #isDiskFull = false
   /** What a start of a job does when its lock in Redis is lost. */
@@ -97,9 +98,14 @@ export class Host {
   unprotected: string[] = []
   startHelperProcess: (name: string) => void = () => undefined
 
-  constructor(state: HostState, strokes: Stroke[], { isSelf, keepLines }: { isSelf: boolean; keepLines: boolean }) {
+  constructor(
+    state: HostState,
+    strokes: Stroke[],
+    { isSelf, keepsData = true, keepLines }: { isSelf: boolean; keepsData?: boolean; keepLines: boolean },
+  ) {
     this.state = state
     this.#isSelf = isSelf
+    this.#keepsData = keepsData
     this.writeFiles()
     this.time = createTime(state.now)
     this.fate = createFate(strokes, (stroke, process) => this.#strike(stroke, process), this.time.now, keepLines)
@@ -193,7 +199,7 @@ export class Host {
       limits: LIMITS,
       journalStore: () => this.#store(process),
       logger: silent,
-      self: container === null ? null : { container, env: [], keepsData: true },
+      self: container === null ? null : { container, env: [], keepsData: this.#keepsData },
       stopping: new AbortController().signal,
       deploying: new Map(),
     }

@@ -8,7 +8,7 @@ import { finishOpen, journalOf, runHelper, startJob } from './start-job.ts'
 export interface Scenario {
   name: string
   state: HostState
-  action: 'deploy' | 'rollback'
+  action: 'deploy' | 'rollback' | 'plan'
   /** In what it ends where nothing but deaths happens. `untouched`: as it was, and no container is another one. */
   ends: 'target' | 'before' | 'untouched'
   /** The services that watching updates, with their digests. */
@@ -17,6 +17,8 @@ export interface Scenario {
   target?: string
   /** The stack has the worker that updates it. */
   isSelf?: boolean
+  /** `false`: the DATA_DIR of that worker ends with its container. */
+  keepsData?: boolean
   /** Who goes on after a death, before the job's next start: nobody, the recovery, or another job of the stack. */
   next?: 'recovery' | 'another job'
   /** What somebody does to the host between a death and the next start. */
@@ -34,7 +36,8 @@ export interface Run {
 
 /** Runs a scenario to its end, with what strikes it. @throws When it does not end. */
 export async function simulate(scenario: Scenario, strokes: Stroke[], keepLines = false): Promise<Run> {
-  const host = new Host(JSON.parse(JSON.stringify(scenario.state)) as HostState, strokes, { isSelf: scenario.isSelf ?? false, keepLines })
+  const { isSelf = false, keepsData = true } = scenario
+  const host = new Host(JSON.parse(JSON.stringify(scenario.state)) as HostState, strokes, { isSelf, keepsData, keepLines })
   const job = queue(host, '00000000-0000-7000-8000-000000000001', scenario.action, scenario.only)
   let failure: Error | undefined
   let isOver = false

@@ -9,4 +9,9 @@ export class Refusal extends Error {
     super(message)
     this.code = code
   }
+
+  /** As a plan tells it. */
+  told(): { code: OutcomeCode; message: string } {
+    return { code: this.code, message: this.message }
+  }
 }

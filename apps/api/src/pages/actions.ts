@@ -7,7 +7,7 @@ import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
 import { askAgain } from '../jobs/ask-again.ts'
 import { hasEnded } from '../jobs/to-job.ts'
-import { Problem } from '../problem.ts'
+import { Problem, queueUnavailable } from '../problem.ts'
 import type { ApiContext } from '../routes/context.ts'
 import { mustBeKept, queueJob } from '../routes/deploy.ts'
 import { readJob } from '../routes/jobs.ts'
@@ -22,7 +22,7 @@ import { jobAt } from './parts/link.ts'
 import { stackAt, type View } from './view.ts'
 
 const HoldForm = z.object({
-  reason: z.string().trim().min(1, 'A hold has a reason.').max(500, 'A reason has at most 500 characters.'),
+  reason: z.string().trim().min(1, 'A hold has a reason').max(500, 'A reason has at most 500 characters'),
   until: z.enum(UNTILS),
 })
 const RollbackForm = z.object({ to: z.coerce.number().int().positive() })
@@ -58,7 +58,9 @@ export function actionRoutes(api: ApiContext, user: string, token: PageToken, vi
   const stackForm = (work: (c: C, place: { host: string; stack: string }, fields: Record<string, string>) => Promise<Response>) => {
     return async (c: C) => {
       const fields = Object.fromEntries(await readForm(c, token))
-      return work(c, await placeOf(c, api), fields)
+      const place = await placeOf(c, api)
+      if (api.redis.status !== 'ready') throw queueUnavailable()
+      return work(c, place, fields)
     }
   }
 

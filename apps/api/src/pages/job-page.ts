@@ -48,7 +48,7 @@ export function jobPage(view: View, job: Job, online: boolean): Html {
         aria-labelledby="log-title"
         dir="auto"
         data-gap="${words.job.logGap}"
-        data-waits="${words.job.logWaits}"
+        data-waits="${hasEnded(job) ? words.job.logEmpty : words.job.logWaits}"
       ></pre>
     </section>`
   const title = `${what} ${stack}@${host}${to === null ? '' : ` → ${to}`}`
@@ -78,7 +78,7 @@ function ending(view: View, job: Job, online: boolean): Html {
         ? html`<section class="notice ${isRefusal(code) || job.rolled_back || state === 'canceled' ? 'warn' : 'bad'}" aria-labelledby="why">
             ${icon(job.rolled_back ? 'back' : isRefusal(code) ? 'off' : 'bad')}
             <div>
-              <h2 id="why">${isRefusal(code) ? words.job.refusal : words.job.why}${code === null ? '' : `: ${words.codes[code]}`}</h2>
+              <h2 id="why">${reason(view, job)}</h2>
               ${message === null ? '' : html`<p dir="auto" lang="en" class="message">${message}</p>`}
               <p><strong>${consequence(view, job)}</strong></p>
               ${lastLines(view, job)}
@@ -98,6 +98,11 @@ function ending(view: View, job: Job, online: boolean): Html {
           </div>`
     }
     ${degraded.length > 0 ? html`<p class="notice warn">${icon('warn')}<bdi>${words.job.degraded(degraded.join(', '))}</bdi></p>` : ''}`
+}
+
+function reason({ words }: View, { state, code }: Job): string {
+  if (state === 'canceled') return words.state.canceled
+  return `${isRefusal(code) ? words.job.refusal : words.job.why}${code === null ? '' : `: ${words.codes[code]}`}`
 }
 
 /** What runs after a job that did not succeed. */

@@ -39,7 +39,7 @@ export function layout(view: View, { title, news, content, isFirst = false }: Pa
           </nav>
         </header>
         <main id="content" tabindex="-1">${content}</main>
-        <footer><bdi>${words.footer(view.user)}</bdi></footer>
+        <footer>${view.user === null ? '' : html`<bdi>${words.footer(view.user)}</bdi>`}</footer>
       </body>
     </html>`
 }

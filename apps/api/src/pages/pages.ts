@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { queueName } from '@deployer/shared/queue'
 import type { AppEnv } from '../app-env.ts'
 import { beforeDeadline } from '../before-deadline.ts'
+import { proxyPrefix } from '../gates/proxy-prefix.ts'
 import { hasEnded } from '../jobs/to-job.ts'
 import { Problem, queueUnavailable } from '../problem.ts'
 import { readReleases } from '../read-releases.ts'
@@ -35,7 +36,7 @@ const JOBS = 20
 export function createPages(api: ApiContext, subscriber: Redis, gate: PageGate): Hono<AppEnv> {
   const { redis, inventory, store } = api
   const token = createPageToken(gate.login)
-  const viewOf = (c: Context<AppEnv>) => createView(c, gate.login.user, token.now())
+  const viewOf = (c: Context<AppEnv>) => createView(c, 'caller' in c.var ? gate.login.user : null, token.now())
   const recent = createRecentJobs(redis, store)
   const news = createPageNews(subscriber, api.held)
   const isOnline = (host: string) => inventory.hosts().some(({ name, online }) => name === host && online)
@@ -50,8 +51,8 @@ export function createPages(api: ApiContext, subscriber: Redis, gate: PageGate):
   const app = new Hono<AppEnv>()
   for (const path of ['/ui', '/ui/*']) app.use(path, ...createPageGate(gate, viewOf))
   app.route('/', assetRoutes())
-  // Relative, since a proxy may have put a prefix before it.
-  app.get('/', gate.limits.open, (c) => c.redirect('ui'))
+  app.get('/', gate.limits.open, (c) => c.redirect(`${proxyPrefix(c)}/ui`))
+  app.get('/ui/', (c) => c.redirect(`${proxyPrefix(c)}/ui`))
   app.get('/ui', async (c) => {
     const filter = StackFilter.parse(c.req.query())
     const { rows, fitting, page } = await read(c, async () => {

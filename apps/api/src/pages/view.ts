@@ -11,7 +11,8 @@ export type Html = ReturnType<typeof html>
 /** What every piece of a page needs to know of who looks at it. */
 export interface View {
   words: Words
-  user: string
+  /** Whoever looks at it; nobody where it is told that it takes a login. */
+  user: string | null
   /** What a proxy has put before the paths. */
   prefix: string
   /** Proves that a form came from a page of here. */
@@ -21,7 +22,7 @@ export interface View {
 }
 
 /** The view of one request. */
-export function createView(c: Context<AppEnv>, user: string, token: string): View {
+export function createView(c: Context<AppEnv>, user: string | null, token: string): View {
   return { words: chooseWords(c.req.header('Accept-Language')), user, prefix: proxyPrefix(c), token, now: Date.now() }
 }
 

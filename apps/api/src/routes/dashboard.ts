@@ -72,11 +72,13 @@ export function createDashboard(
   }
 
   const onlyRetries = createMiddleware<AppEnv>(async (c, next) => {
+    const isApi = c.req.path.startsWith(`${PATH}/api/`)
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      if (!isApi) throw new Problem('method_not_allowed', 'This path has GET, HEAD.', { Allow: 'GET, HEAD' })
       const allowed = c.req.method === 'PUT' && IS_RETRY.test(c.req.path) && originOf(c) !== 'other'
       if (!allowed) throw new Problem('forbidden', 'The dashboard reads and retries, from its own page; nothing else.')
     }
-    if (c.req.path.startsWith(`${PATH}/api/`)) await refreshQueues()
+    if (isApi) await beforeDeadline(c, refreshQueues())
     await next()
   })
   /** A new job, in the place of Bull Board's own retry, which would write over the ended one. */

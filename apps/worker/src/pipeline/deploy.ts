@@ -52,12 +52,14 @@ export async function deploy(tools: Tools, reporter: RunReporter, journal: Journ
   const { before, target } = found
   const { own } = surveyed
   const plan = withDependents(compare({ ...asMadeNow(target), number: 0 }, own), target.definition, tools.compose.version)
+  const isSelf = self !== null && own.some(({ id }) => id === self.container)
+  const refusal = isSelf && !self.keepsData ? noDataVolume() : null
   if (job.action === 'plan') {
     const told = describePlan({ ...before, number: 0 }, { ...target, number: 0 }, plan)
-    return reporter.end({ state: 'succeeded', code: null, message: null, plan: told, release: journal.file.current })
+    const planned = { plan: told, refusal: refusal?.told() ?? null, release: journal.file.current }
+    return reporter.end({ state: 'succeeded', code: null, message: null, ...planned })
   }
-  const isSelf = self !== null && own.some(({ id }) => id === self.container)
-  if (isSelf && !self.keepsData) throw noDataVolume()
+  if (refusal) throw refusal
   await request.enterApplying()
   reporter.detach()
   await begin(tools, reporter, journal, request, surveyed, plan, before, target)

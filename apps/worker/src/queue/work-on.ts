@@ -116,8 +116,9 @@ async function workOnOpen(run: Run, tools: RunTools, { journal, tools: toolsFor 
   if (known) return known
   if (run.unfit) return first.end(run.unfit)
   if (data.action === 'check') return checkOnly(first, tools.limits, run.check)
+  let held: Refusal | null = null
   try {
-    const held = await run.findHold()
+    held = await run.findHold()
     const changes = data.action === 'deploy' || data.action === 'rollback'
     if (held && changes) throw held
     const job = withoutRejected(data, journal.file.rejected)
@@ -136,13 +137,14 @@ async function workOnOpen(run: Run, tools: RunTools, { journal, tools: toolsFor 
       protect: () => protectImages(tools.engine, data.stack, journal, tools.clock.timeout(30_000)),
       self: tools.self,
     })
-    return held && report.plan ? { ...report, refusal: { code: held.code, message: held.message } } : report
+    return held && report.plan ? { ...report, refusal: held.told() } : report
   } catch (error) {
     // Once something is open, only another start can say how it ends.
     if (error instanceof HandedOver) throw error
     if (journal.file.open) return unfinished(error)
     if (!(error instanceof Refusal) || data.action !== 'plan') return first.end(endBy(error, tools))
-    return first.end({ state: 'succeeded', code: null, message: null, refusal: { code: error.code, message: error.message } })
+    // A hold is what a deploy meets first.
+    return first.end({ state: 'succeeded', code: null, message: null, refusal: (held ?? error).told() })
   }
 }
 

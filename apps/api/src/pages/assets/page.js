@@ -4,6 +4,7 @@ const news = document.body.dataset.news
 const log = document.getElementById('log')
 const SOONEST = 1000
 const MINUTE = 60_000
+const AGAIN = 5000
 const MOST_LINES = 5000
 let looking = false
 let wanted = false
@@ -49,6 +50,12 @@ function sameAs(part, { id, href, tagName }) {
 
 function follow() {
   const source = new EventSource(news)
+  // This one tells the log from its beginning; when the browser connects it again, only what is new.
+  source.addEventListener('open', () => log?.replaceChildren(), { once: true })
+  // A browser gives up where an error is the answer, as a proxy's is while the API starts.
+  source.addEventListener('error', () => {
+    if (source.readyState === EventSource.CLOSED && !ended) setTimeout(() => void followAgain(), AGAIN)
+  })
   for (const event of ['news', 'state', 'step']) source.addEventListener(event, () => void look())
   source.addEventListener('log', ({ data }) => add(JSON.parse(data)))
   source.addEventListener('gap', () => write(`${log.dataset.gap}\n`))
@@ -57,6 +64,18 @@ function follow() {
     source.close()
     void look()
   })
+}
+
+/** Not where the login is no longer good, or the job no longer kept: to ask over and over would count as guessing. */
+async function followAgain() {
+  const status = await fetch(location.href).then(
+    (answer) => answer.status,
+    () => 503,
+  )
+  if (status < 400) {
+    follow()
+    void look()
+  } else if (status >= 500 || status === 429) setTimeout(() => void followAgain(), AGAIN)
 }
 
 function add({ step, line }) {

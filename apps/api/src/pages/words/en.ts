@@ -185,6 +185,7 @@ export const en = {
     silent: 'It said nothing.',
     log: 'Log',
     logWaits: 'Lines appear here as the job writes them.',
+    logEmpty: 'No lines are kept of this job.',
     logGap: '… older lines are no longer kept …',
     changes: 'Changes',
     noChanges: 'No container was made anew.',
@@ -250,6 +251,8 @@ export const en = {
   error: {
     title: 'That did not work',
     back: 'To the stacks',
+    login_missing: 'This needs a login',
+    login_invalid: 'The login is not accepted',
     forbidden: 'This form is from another site, or too old',
     queue_unavailable: 'Redis is away',
     stack_not_found: 'There is no such stack',

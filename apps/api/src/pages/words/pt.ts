@@ -179,6 +179,7 @@ export const pt: Words = {
     silent: 'Não disse nada.',
     log: 'Log',
     logWaits: 'As linhas aparecem aqui conforme o job as escreve.',
+    logEmpty: 'Nenhuma linha deste job é guardada.',
     logGap: '… linhas mais antigas já não são guardadas …',
     changes: 'Mudanças',
     noChanges: 'Nenhum contêiner foi refeito.',
@@ -251,6 +252,8 @@ export const pt: Words = {
   error: {
     title: 'Não funcionou',
     back: 'Para as stacks',
+    login_missing: 'É preciso entrar',
+    login_invalid: 'Usuário ou senha não conferem',
     forbidden: 'Este formulário é de outro site, ou velho demais',
     queue_unavailable: 'O Redis está ausente',
     stack_not_found: 'Não existe essa stack',
