@@ -6,6 +6,7 @@ import { locateStack, type StacksRoot } from '../stacks/locate-stack.ts'
 import { isOwn } from '../stacks/own-containers.ts'
 import { lookAtStack, type Sighting } from './look-at-stack.ts'
 import type { ReadStacks, WatchedStack } from './read-stack.ts'
+import { isWatched } from './wishes.ts'
 
 /** A stack, and what runs of it that is watched. */
 export interface StackLook extends WatchedStack {
@@ -46,4 +47,14 @@ export async function lookAtStacks(
     }
   }
   return looks
+}
+
+/** A look at some services. */
+export function narrow(look: StackLook, services: string[] | undefined): StackLook {
+  return services ? { ...look, sightings: look.sightings.filter(({ service }) => services.includes(service)) } : look
+}
+
+/** Of a stack that is watched only what it wants; where nothing is, what a check on request has found stays known. */
+export function withoutUnwanted(look: StackLook): StackLook {
+  return isWatched(look.wishes) ? { ...look, sightings: look.sightings.filter(({ unwanted }) => !unwanted) } : look
 }

@@ -9,7 +9,7 @@ import { askForLooks, type Asked } from './ask-for-looks.ts'
 import { askedTooSoon } from './asked-too-soon.ts'
 import { createTurns, type AskRegistry } from './ask-registries.ts'
 import { describeLook } from './describe-look.ts'
-import { lookAtStacks, type StackLook } from './look-at-stacks.ts'
+import { lookAtStacks, narrow, withoutUnwanted, type StackLook } from './look-at-stacks.ts'
 import { marksOf } from './marks-of.ts'
 import type { ReadStacks } from './read-stack.ts'
 import { AGAIN, settleStacks, type SettleTools } from './settle-stacks.ts'
@@ -52,8 +52,7 @@ export function createWatch(tools: WatchTools): Watch {
   const turns = createTurns()
   let marks = new Map<string, string>()
 
-  /** Asks registries about what was looked at, and decides. */
-  /** @param services Those of which registries are asked; otherwise all. */
+  /** Asks registries about what was looked at, and decides. @param services Those that are asked for; otherwise all. */
   async function ask(looks: StackLook[], signal: AbortSignal, services?: string[]) {
     const asked = looks.map((look) => narrow(look, services))
     const { local, counts } = await askForLooks({ memory, clock, ask: tools.newRound(), turns }, asked, signal)
@@ -254,14 +253,4 @@ export function createWatch(tools: WatchTools): Watch {
       await ticks.stop()
     },
   }
-}
-
-/** A look at some services. */
-function narrow(look: StackLook, services: string[] | undefined): StackLook {
-  return services ? { ...look, sightings: look.sightings.filter(({ service }) => services.includes(service)) } : look
-}
-
-/** Of a stack that is watched only what it wants; where nothing is, what a check on request has found stays known. */
-function withoutUnwanted(look: StackLook): StackLook {
-  return isWatched(look.wishes) ? { ...look, sightings: look.sightings.filter(({ unwanted }) => !unwanted) } : look
 }
