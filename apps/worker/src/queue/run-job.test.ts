@@ -19,7 +19,7 @@ import { createPatientEngine } from '../adapters/patient-engine.ts'
 import { machineClock } from '../clock.ts'
 import { createFileStore, journalFolder } from '../journal/file-store.ts'
 import { createLockStack } from '../lock/stack-lock.ts'
-import type { Compose } from '../ports.ts'
+import type { Clock, Compose } from '../ports.ts'
 import { JobAborted } from './job-aborted.ts'
 import { createRecovery } from './recover.ts'
 import { createSaver } from './report-saver.ts'
@@ -187,6 +187,20 @@ it('of two starts the first may neither save, nor pass the point of no return, n
   expect(second.abort.signal.aborted).toBe(false)
   await second.saver.last(ended({ state: 'succeeded' }))
   expect(await stored(jobId)).toMatchObject({ state: 'succeeded' })
+})
+
+it('waits before the point of no return for a Redis that is full', async () => {
+  const { jobId, begin } = await begun()
+  const { fence } = await begin()
+  const saver = createSaver(tools, fence, data, new AbortController())
+  const wait: Clock['wait'] = async (milliseconds, signal) => {
+    // Behind what is asked first, over the same connection.
+    await redis.config('SET', 'maxmemory', '0')
+    return machineClock.wait(milliseconds, signal)
+  }
+  await redis.config('SET', 'maxmemory', '1')
+  await passNoReturn({ ...tools, clock: { ...machineClock, wait } }, fence, saver)
+  expect(await redis.hget(runKey(jobId), 'phase')).toBe('applying')
 })
 
 it('an end that Redis has lost is queued again, and forgotten only when Redis knows it', async () => {

@@ -2,6 +2,7 @@ import type { Job as QueuedJob } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { RunReport } from '@deployer/shared/job'
 import { JobData } from '@deployer/shared/job-data'
+import { unlessRefused } from '@deployer/shared/check-redis'
 import { beginRun, enterApplying, type RunFence } from '@deployer/shared/run-record'
 import { settleWithin } from '@deployer/shared/settle-within'
 import type { Trace } from '@deployer/shared/telemetry'
@@ -27,6 +28,8 @@ const PUBLISHING = 2000
 /** Milliseconds that a worker which is to stop waits for a Redis that is away, and between two looks. */
 const ABSENCE = 5000
 const LOOK = 100
+/** Milliseconds until a Redis that takes no writes is asked again. */
+const REFUSED = 1000
 
 /** What every job of this worker works with. */
 export interface JobTools extends RunTools {
@@ -116,9 +119,13 @@ export async function runJob(
 
 /** Passes the point after which a job is no longer cancelable. @throws {JobAborted} when it is canceled, or another start has followed. */
 export async function passNoReturn(tools: JobTools, fence: RunFence, saver: ReportSaver): Promise<void> {
-  // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
-  const [now] = await orGiveUp(tools, Promise.all([enterApplying(tools.redis, fence), saver.settled()]))
-  if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
+  for (;;) {
+    // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
+    const [now] = await orGiveUp(tools, Promise.all([enterApplying(tools.redis, fence).catch(unlessRefused), saver.settled()]))
+    if (now === 'applying') return
+    if (now !== null) throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
+    await tools.clock.wait(REFUSED, tools.stopping)
+  }
 }
 
 function withoutOnly(data: JobData): JobData {
