@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 const patience = { testTimeout: 240_000, hookTimeout: 400_000 }
 /** Most of the time they wait, for a health check or a lock: more of them at once than there are cores. */
 const together = {
-  maxWorkers: 4,
+  maxWorkers: 5,
   sequence: { groupOrder: 0 },
   // A file's own modules are made anew for it; those of the product and the lab, which keep nothing, are loaded once for all files of a worker.
   isolate: false,

@@ -79,6 +79,8 @@ export async function startOwnEngine({ liveRestore, mirror }: { liveRestore: boo
     async stop() {
       const ids = (await engine.docker('ps', '-aq')).split('\n').filter(Boolean)
       if (ids.length > 0) await engine.docker('rm', '-f', ...ids)
+      // Their bridges would outlive it.
+      await engine.docker('network', 'prune', '-f')
       await child.stop()
       await pass('-D')
       await ip('link', 'delete', bridge)

@@ -104,17 +104,36 @@ export function createWorld(engine: Engine): World {
     },
     async close() {
       await Promise.all(services.map((service) => service.stop().catch(() => undefined)))
-      await Promise.all(stacks.map((stack) => stack.compose('down', '-t', '0', '-v', '--remove-orphans').catch(() => undefined)))
-      for (const stack of stacks) {
-        const helpers = (await engine.docker('ps', '-aq', '--filter', `label=deployer.stack=${stack.name}`)).split('\n').filter(Boolean)
-        if (helpers.length > 0) await engine.docker('rm', '-f', ...helpers)
-      }
+      await removeProjects(engine, root, suffix)
       const kept = (
         await engine.docker('images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=deployer-former/*-${suffix}/*`)
       ).split('\n')
       for (const reference of kept.filter(Boolean)) await engine.docker('rmi', reference).catch(() => undefined)
       rmSync(root, { recursive: true, force: true })
     },
+  }
+}
+
+/** Removes all that was made from a folder's stacks, and their helpers: also what `down` would leave, as services of profiles. */
+async function removeProjects(engine: Engine, root: string, suffix: string): Promise<void> {
+  const label = (name: string) => `{{.Label "com.docker.compose.${name}"}}`
+  const list = async (...args: string[]) => (await engine.docker(...args)).split('\n').map((line) => line.split(' '))
+  const projects = new Set<string>()
+  const ids: string[] = []
+  const format = `{{.ID}} x${label('project')} x${label('project.working_dir')} x{{.Label "deployer.stack"}}`
+  for (const [id = '', project = '', dir = '', helped = ''] of await list('ps', '-a', '--no-trunc', '--format', format)) {
+    const isOurs = `${dir.slice(1)}/`.startsWith(`${root}/`) || [project, helped].some((name) => name.endsWith(`-${suffix}`))
+    if (!isOurs) continue
+    ids.push(id)
+    projects.add(project.slice(1))
+  }
+  if (ids.length > 0) await engine.docker('rm', '-f', '-v', ...ids)
+  for (const kind of ['network', 'volume']) {
+    const name = kind === 'network' ? '{{.ID}}' : '{{.Name}}'
+    const all = await list(kind, 'ls', '--filter', 'label=com.docker.compose.project', '--format', `${name} ${label('project')}`)
+    const own = all.flatMap(([id = '', project = '']) => (projects.has(project) || project.endsWith(`-${suffix}`) ? [id] : []))
+    // What something else is still on stays with that.
+    if (own.length > 0) await engine.docker(kind, 'rm', ...own).catch(() => undefined)
   }
 }
 

@@ -27,7 +27,7 @@ const port = Number(new URL(api.client.url).port)
 await until('readiness', async () => (await api.client.raw('GET', '/ready')).status === 200)
 const hidden = [world.secret, password, settings.METRICS_TOKEN, keySecret]
 /** Requests of the long form: `HOSTILE=200000`. */
-const COUNT = Number(process.env['HOSTILE'] ?? 10_000)
+const COUNT = Number(process.env['HOSTILE'] ?? 4000)
 
 /** A job that stays: its stack is none of those that are deployed. */
 const kept = (await api.client.plain('POST', `/deploy/${quiet.name}?wait=1`, quiet.name)).body.job_id as string

@@ -27,7 +27,7 @@ const prune = (version: string) => engine.docker('image', 'prune', '-f', '--filt
 const stepOf = (job: any, name: string) => job.steps.find((step: any) => step.name === name)
 
 describe('verify', () => {
-  it('proves health checks, replicas and services without one, and takes a one-shot that ended with 0 for what it is', async () => {
+  it.concurrent('proves health checks, replicas and services without one, and takes a one-shot that ended with 0 for what it is', async () => {
     await makeImage(engine, `${registry}/verify-setup:local`, 'setup', 'one-shot')
     await publishImage(engine, image('good'), 'v1')
     const more = `${health()}  plain:
@@ -54,7 +54,7 @@ describe('verify', () => {
     await expect(stack.compose('up', '-d', '--wait', '--force-recreate', 'setup')).rejects.toThrow()
   })
 
-  it('fails for a service that turns unhealthy, which is rolled back; the time it was not served is printed', async () => {
+  it.concurrent('fails for a service that turns unhealthy, which is rolled back; the time it was not served is printed', async () => {
     await publishImage(engine, image('sick'), 'v1')
     const stack = await world.addStack('sick', webFile(image('sick'), health()))
     await stack.compose('up', '-d')
@@ -72,7 +72,7 @@ describe('verify', () => {
     expect(body.message).toMatch(/^verify failed: web unhealthy/)
   })
 
-  it('fails for a service that restarts over and over', async () => {
+  it.concurrent('fails for a service that restarts over and over', async () => {
     await publishImage(engine, image('loop'), 'v1')
     const stack = await world.addStack('loop', webFile(image('loop'), '    restart: always\n'))
     await stack.compose('up', '-d')
@@ -84,7 +84,7 @@ describe('verify', () => {
     await untilPage(stack, 'v1')
   })
 
-  it('is skipped with HEALTH_TIMEOUT=0, and rolls nothing back with ROLLBACK=false', async () => {
+  it.concurrent('is skipped with HEALTH_TIMEOUT=0, and rolls nothing back with ROLLBACK=false', async () => {
     const settings = { WORKER_NAME: 'careless', DATA_DIR: `${world.root}/.careless`, HEALTH_TIMEOUT: '0', ROLLBACK: 'false' }
     const service = await world.start('all', settings)
     await publishImage(engine, image('careless'), 'v1')
@@ -102,7 +102,7 @@ describe('verify', () => {
 })
 
 describe('a rollback', () => {
-  it('that fails too says so, loudly, and the stack can be mended', async () => {
+  it.concurrent('that fails too says so, loudly, and the stack can be mended', async () => {
     await publishImage(engine, image('hopeless'), 'v1')
     const stack = await world.addStack('hopeless', webFile(image('hopeless'), '    volumes: ["./www:/www:ro"]\n' + health()), {
       'www/index.html': 'v1',
