@@ -26,17 +26,24 @@ export function measureAtRest(bench: Bench, seconds: number, starts: number): Pr
       )
       await stop?.()
     }
-    const service = await world.start('all')
-    await knownStacks(service.client, 20)
-    const pid = service.process.pid ?? 0
-    await rest(10)
-    const ticks = cpuTicks(pid)
-    await rest(seconds)
-    const percent = (cpuTicks(pid) - ticks) / seconds
-    const memory = residentMegabytes(pid)
+    /** @returns Percent of one core, and megabytes. */
+    const atRest = async (settings: Record<string, string>) => {
+      const service = await world.start('all', settings)
+      await knownStacks(service.client, 20)
+      const pid = service.process.pid ?? 0
+      await rest(10)
+      const ticks = cpuTicks(pid)
+      await rest(seconds)
+      const found = { percent: (cpuTicks(pid) - ticks) / seconds, memory: residentMegabytes(pid) }
+      await service.stop()
+      return found
+    }
+    const { percent, memory } = await atRest({})
+    const watching = await atRest({ WATCH: 'update' })
     return [
       asFigure('memory at rest, API and worker in one process, 20 stacks', 'MB', memory, 130),
       asFigure('processor at rest', '%', percent, 0.5, [], `over ${seconds} s, of one core`),
+      asFigure('processor at rest with WATCH=update, above that', '%', Math.max(0, watching.percent - percent), 0.1, [], 'of one core'),
       // The first start compiles what the others find compiled.
       asFigure('start to ready', 'ms', median(times.slice(1)), 1000, times.slice(1)),
     ]
