@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, openSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,4 +73,10 @@ it('leaves nothing behind after an ordinary end', async () => {
 it('says when a program is not there', async () => {
   const options = { env: {}, signal: new AbortController().signal, inheritFd: fd, onStdout: () => undefined, onStderr: () => undefined }
   await expect(runProcess('/no/such/program', [], options)).rejects.toThrow('ENOENT')
+})
+
+it('lets go of a signal that goes on when the program has ended', async () => {
+  const { signal } = new AbortController()
+  expect(await run('true', signal).ended).toBe(0)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })

@@ -56,7 +56,9 @@ export function runProcess(file: string, args: string[], options: RunOptions): P
     if (stderr && options.onStderr) forwardText(stderr, options.onStderr)
     const exited = new Promise<number | null>((done) => child.on('exit', done))
     const closed = new Promise<void>((done) => child.on('close', () => done()))
-    const aborted = new Promise<void>((done) => options.signal.addEventListener('abort', () => done(), { once: true }))
+    let onLast = () => undefined as void
+    const aborted = new Promise<void>((done) => (onLast = () => done()))
+    options.signal.addEventListener('abort', onLast, { once: true })
     void exited.then(async (code) => {
       // What is left of the session would keep the outputs and the lock open.
       if (!ending && pid !== undefined && leavesChildren(pid)) void end()
@@ -65,7 +67,9 @@ export function runProcess(file: string, args: string[], options: RunOptions): P
       await ending
       stdout?.destroy()
       stderr?.destroy()
+      // A step's signal lives as long as the step may take, and so would all this.
       options.signal.removeEventListener('abort', onAbort)
+      options.signal.removeEventListener('abort', onLast)
       resolve(options.signal.aborted ? null : code)
     })
   })
