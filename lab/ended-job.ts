@@ -1,5 +1,5 @@
 import type { ChainableCommander } from 'ioredis'
-import type { RunReport } from '@deployer/shared/job'
+import { emptyReport, type RunReport } from '@deployer/shared/job'
 import { type JobData, storedJobData } from '@deployer/shared/job-data'
 import { jobKey, KEY_PREFIX, QUEUES_KEY, queueName } from '@deployer/shared/queue'
 import { runKey } from '@deployer/shared/run-record'
@@ -21,19 +21,8 @@ export function writeEndedJob(
   const queue = queueName(data.host, data.stack)
   const id = jobIdAt(finished - 20_000, number)
   const report: RunReport = {
+    ...emptyReport(new Date(finished - 18_000).toISOString()),
     state: 'succeeded',
-    code: null,
-    message: null,
-    steps: [],
-    changes: [],
-    rolled_back: false,
-    taken_back: [],
-    release: null,
-    expect: {},
-    degraded: [],
-    plan: null,
-    refusal: null,
-    started_at: new Date(finished - 18_000).toISOString(),
     finished_at: new Date(finished).toISOString(),
     ...end,
   }

@@ -1,6 +1,6 @@
 import { Worker } from 'bullmq'
 import { Redis } from 'ioredis'
-import type { RunReport } from '@deployer/shared/job'
+import { emptyReport, type RunReport } from '@deployer/shared/job'
 import { JobData } from '@deployer/shared/job-data'
 import { KEY_PREFIX, queueName } from '@deployer/shared/queue'
 import { beginRun, saveReport } from '@deployer/shared/run-record'
@@ -47,20 +47,5 @@ export function playWorker(url: string, host: string, stack: string, end: (data:
 /** The report of a job that changed nothing. */
 function success(): RunReport {
   const now = new Date().toISOString()
-  return {
-    state: 'succeeded',
-    code: null,
-    message: null,
-    steps: [],
-    changes: [],
-    rolled_back: false,
-    taken_back: [],
-    release: null,
-    expect: {},
-    degraded: [],
-    plan: null,
-    refusal: null,
-    started_at: now,
-    finished_at: now,
-  }
+  return { ...emptyReport(now), state: 'succeeded', finished_at: now }
 }

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import type { RunReport } from '@deployer/shared/job'
+import { emptyReport, type RunReport } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
 import { beginRun, saveReport } from '@deployer/shared/run-record'
 
@@ -11,19 +11,8 @@ export async function writeRun(connection: Redis, data: Partial<JobData>, end: P
   const { fence } = await beginRun(connection, jobId, job, 0)
   const now = new Date().toISOString()
   const report: RunReport = {
+    ...emptyReport(now),
     state: 'succeeded',
-    code: null,
-    message: null,
-    steps: [],
-    changes: [],
-    rolled_back: false,
-    taken_back: [],
-    release: null,
-    expect: {},
-    degraded: [],
-    plan: null,
-    refusal: null,
-    started_at: now,
     finished_at: now,
     ...end,
   }

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { JOB_CHANNEL, decodeJobNews } from '@deployer/shared/job-stream'
-import { requireRedis, unlessRefused } from '@deployer/shared/check-redis'
+import { requireRedis } from '@deployer/shared/check-redis'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
-import { createLogger, endLog, type Logger } from '@deployer/shared/logger'
+import { createLogger, endLog } from '@deployer/shared/logger'
 import { secretValues, type Settings } from '@deployer/shared/settings'
 import { untraced, type Telemetry } from '@deployer/shared/telemetry'
 import { createPatientEngine } from './adapters/patient-engine.ts'
@@ -24,6 +24,7 @@ import { createRecovery } from './queue/recover.ts'
 import type { JobTools } from './queue/run-job.ts'
 import { startSweep } from './queue/sweep.ts'
 import { createStackQueues } from './queue/stack-queues.ts'
+import { untilTaken } from './queue/until-taken.ts'
 import { hostPath } from './stacks/find-host-root.ts'
 import { createAskRegistry } from './watch/ask-registry.ts'
 import { createMemory } from './watch/memory.ts'
@@ -34,8 +35,6 @@ import { hostWishes } from './watch/wishes.ts'
 /** Milliseconds without an answer after which a worker that has to stop does not wait for the engine any more. */
 const ENGINE_GONE = 5000
 
-/** Milliseconds until a Redis that takes no writes is asked again. */
-const REFUSED = 1000
 /** Milliseconds in which every API has heard of a host's new name. */
 const STRAGGLERS = 5000
 
@@ -175,19 +174,6 @@ async function untilEngineIsGone(engine: Engine, clock: Clock, signal: AbortSign
     )
       answered = clock.now()
     await clock.wait(500, signal).catch(() => undefined)
-  }
-}
-
-/** Asks again for what Redis refuses as long as it takes no writes. @throws Every other error, and the signal's reason. */
-async function untilTaken(what: () => Promise<void>, logger: Logger, clock: Clock, signal: AbortSignal): Promise<void> {
-  for (let told = false; ; told = true) {
-    const refused = await what().then(
-      () => false,
-      (error: unknown) => unlessRefused(error) === null,
-    )
-    if (!refused) return
-    if (!told) logger.warn({ event: 'redis_refuses' }, 'Redis takes no writes; it is asked again until it does')
-    await clock.wait(REFUSED, signal)
   }
 }
 

@@ -1,21 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { countJob } from './counters.ts'
-import type { RunReport } from './job.ts'
+import { emptyReport, type RunReport } from './job.ts'
 
 const report: RunReport = {
+  ...emptyReport('2026-01-01T12:00:00.000Z'),
   state: 'failed',
   code: 'step_failed',
-  message: null,
-  steps: [],
-  changes: [],
-  rolled_back: false,
-  taken_back: [],
-  release: null,
-  expect: {},
-  degraded: [],
-  plan: null,
-  refusal: null,
-  started_at: '2026-01-01T12:00:00.000Z',
   finished_at: '2026-01-01T12:00:01.000Z',
 }
 

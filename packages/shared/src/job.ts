@@ -107,6 +107,26 @@ export const RunReport = z.object({
 })
 export type RunReport = z.infer<typeof RunReport>
 
+/** What is known of a job that has just begun. @param started_at RFC 3339. */
+export function emptyReport(started_at: string): RunReport {
+  return {
+    state: 'running',
+    code: null,
+    message: null,
+    steps: [],
+    changes: [],
+    rolled_back: false,
+    taken_back: [],
+    release: null,
+    expect: {},
+    degraded: [],
+    plan: null,
+    refusal: null,
+    started_at,
+    finished_at: null,
+  }
+}
+
 /** What a job does. */
 export const JobAction = z.enum(['deploy', 'rollback', 'plan', 'check'])
 export type JobAction = z.infer<typeof JobAction>

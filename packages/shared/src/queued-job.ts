@@ -1,4 +1,4 @@
-import type { Job } from './job.ts'
+import { emptyReport, type Job } from './job.ts'
 import type { JobData } from './job-data.ts'
 
 /** The time a job was made, which stands in the first 48 bits of its id (RFC 9562, UUID version 7). */
@@ -8,7 +8,9 @@ export function queuedAt(jobId: string): string {
 
 /** A job that has just been queued. */
 export function queuedJob(jobId: string, data: JobData, coalesced: boolean): Job {
+  const queued_at = queuedAt(jobId)
   return {
+    ...emptyReport(queued_at),
     job_id: jobId,
     stack: data.stack,
     host: data.host,
@@ -18,21 +20,9 @@ export function queuedJob(jobId: string, data: JobData, coalesced: boolean): Job
     by: data.caller,
     state: 'queued',
     ok: null,
-    code: null,
-    message: null,
     coalesced,
     status_url: `/jobs/${jobId}`,
-    steps: [],
-    changes: [],
-    rolled_back: false,
-    taken_back: [],
-    release: null,
-    expect: {},
-    degraded: [],
-    plan: null,
-    refusal: null,
-    queued_at: queuedAt(jobId),
+    queued_at,
     started_at: null,
-    finished_at: null,
   }
 }

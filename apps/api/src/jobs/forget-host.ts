@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { CLOCKS_KEY, HEARTBEATS_KEY, INVENTORY_CHANNEL, INVENTORY_KEY, LAST_SEEN_KEY, RENAMED_KEY } from '@deployer/shared/inventory'
-import type { RunReport } from '@deployer/shared/job'
+import { emptyReport, type RunReport } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
 import { parseQueueName, tickQueue } from '@deployer/shared/queue'
 import { RELEASES_KEY } from '@deployer/shared/releases'
@@ -44,19 +44,12 @@ async function endJobs(redis: Redis, store: JobStore, queue: Queue, retention: n
     const { started_at, steps, stack, host, action, to, source, by } = found.job
     const data: JobData = { stack, host, action, to: to ?? undefined, source, caller: by }
     const report: RunReport = {
+      ...emptyReport(started_at ?? found.job.queued_at),
       state: 'failed',
       code: 'step_failed',
       message: 'Its host was forgotten while this job ran: how the stack is, nobody knows.',
       steps,
-      changes: [],
-      rolled_back: false,
-      taken_back: [],
-      release: null,
       expect: found.job.expect,
-      degraded: [],
-      plan: null,
-      refusal: null,
-      started_at: started_at ?? found.job.queued_at,
       finished_at: new Date().toISOString(),
     }
     await saveReport(redis, { jobId: id, round: Number(round), attempt: Number(attempt) }, data, report, retention)

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, expect, it } from 'vitest'
+import { emptyReport } from '@deployer/shared/job'
 import { createFileStore, journalFolder } from '../journal/file-store.ts'
 import { peekJournal } from '../journal/journal-file.ts'
 import { Journal } from '../journal/journal.ts'
@@ -90,16 +91,7 @@ it('tells nothing where what runs is not known, or is being changed', () => {
   keep({ contents: {} })
   expect(later()).toEqual(['compose.yaml'])
   const job = { stack: 'media', host: 'nas', action: 'deploy' as const, source: 'request' as const, caller: 'ci' }
-  const ended = { code: null, message: null, changes: [], taken_back: [], rolled_back: false, release: null, expect: {}, degraded: [] }
-  const report = {
-    state: 'running' as const,
-    steps: [],
-    ...ended,
-    plan: null,
-    refusal: null,
-    started_at: '2026-01-01T00:00:00Z',
-    finished_at: null,
-  }
+  const report = emptyReport('2026-01-01T00:00:00Z')
   const begun = { heading: 'target' as const, starts: 0, plan: {}, fingerprint: '', containers: [], broken: [], proveAll: false }
   const jobId = '0199a8f0-0000-7000-8000-000000000000'
   open().begin({ jobId, job, report, target: 1, before: 1, ...begun, fault: null, told: false })

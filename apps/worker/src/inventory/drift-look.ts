@@ -69,7 +69,8 @@ function readMade(one: Seen, stack: string, dataDir: string): void {
   const mark = markOf(folder)
   if (mark === one.journalMark) return
   const store = createFileStore(folder)
-  const release = peekJournal(store)?.open ? null : peekCurrent(store)
+  const file = peekJournal(store)
+  const release = file?.open ? null : peekCurrent(store, file)
   Object.assign(one, nothingRead(), { journalMark: mark })
   if (!release?.contents) return
   const { project, projectDir, files, envFiles, contents, services } = release

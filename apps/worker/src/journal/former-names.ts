@@ -24,16 +24,19 @@ export async function releaseImages(engine: Engine, stack: string, journal: Jour
   for (const { name, id } of await engine.listNames(pattern(stack), signal)) {
     if (!name.endsWith(`-${mark(stack)}`) || wanted.has(name)) continue
     // With its last name an image goes, but not when another image gets that name.
-    if (!journal.file.pulled.includes(id) && !(await isMoved(engine, name, [...wanted.values()], signal))) continue
+    if (!journal.file.pulled.includes(id) && !(await moveName(engine, name, [...wanted.values()], signal))) continue
     await engine.removeImage(name, signal)
   }
   const ids = new Set(wanted.values())
   const stay: string[] = []
   for (const id of journal.file.pulled) {
+    if (ids.has(id)) {
+      stay.push(id)
+      continue
+    }
     const image = await engine.image(id, signal)
     if (!image) continue
-    const isNeeded = ids.has(id) || isNamedBySomebody(image, journal.file.pulledAs[id])
-    if (isNeeded || !(await engine.removeImage(id, signal))) stay.push(id)
+    if (isNamedBySomebody(image, journal.file.pulledAs[id]) || !(await engine.removeImage(id, signal))) stay.push(id)
   }
   journal.keepPulled(stay)
 }
@@ -49,7 +52,7 @@ function fullName(name: string): string {
 }
 
 /** Gives a name to one of the images that are kept. @returns Whether one of them is still here. */
-async function isMoved(engine: Engine, name: string, kept: string[], signal: AbortSignal): Promise<boolean> {
+async function moveName(engine: Engine, name: string, kept: string[], signal: AbortSignal): Promise<boolean> {
   for (const id of new Set(kept)) {
     const isThere = await engine.image(id, signal)
     if (!isThere) continue

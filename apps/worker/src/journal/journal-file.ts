@@ -90,8 +90,8 @@ export function peekJournal(store: JournalStore): JournalFile | null {
 }
 
 /** What a stack was made to run last, for whoever does not have its lock; `null` where that is not known. */
-export function peekCurrent(store: JournalStore): Release | null {
-  const current = peekJournal(store)?.current ?? null
+export function peekCurrent(store: JournalStore, file = peekJournal(store)): Release | null {
+  const current = file?.current ?? null
   try {
     return current === null ? null : Release.parse(JSON.parse(store.read(`${current}.json`) ?? ''))
   } catch {

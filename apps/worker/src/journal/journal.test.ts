@@ -2,13 +2,13 @@ import { mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { emptyReport } from '@deployer/shared/job'
 import type { Release } from '../release/release.ts'
 import { createFileStore } from './file-store.ts'
 import { JournalTooNew, peekJournal, type Entry } from './journal-file.ts'
 import { Journal } from './journal.ts'
 
 const jobId = '0199a8f0-0000-7000-8000-000000000000'
-const report = { state: 'running' as const, steps: [] }
 
 function newFolder() {
   const data = mkdtempSync(join(tmpdir(), 'deployer-journal-'))
@@ -40,18 +40,6 @@ function draft(name: string, more: Partial<Release> = {}): Omit<Release, 'number
 
 function entry(target: number, before: number): Entry {
   const job = { stack: 'media', host: 'nas', action: 'deploy' as const, source: 'request' as const, caller: 'ci' }
-  const ended = {
-    ...report,
-    code: null,
-    message: null,
-    changes: [],
-    rolled_back: false,
-    taken_back: [],
-    release: null,
-    expect: {},
-    degraded: [],
-  }
-  const whole = { ...ended, plan: null, refusal: null, started_at: '2026-01-01T00:00:00Z', finished_at: null }
   return {
     jobId,
     job,
@@ -59,7 +47,7 @@ function entry(target: number, before: number): Entry {
     before,
     heading: 'target',
     starts: 0,
-    report: whole,
+    report: emptyReport('2026-01-01T00:00:00Z'),
     plan: {},
     fingerprint: '',
     containers: [],

@@ -1,4 +1,4 @@
-import type { RunReport } from '@deployer/shared/job'
+import { emptyReport, type RunReport } from '@deployer/shared/job'
 import type { Logger } from '@deployer/shared/logger'
 import { createRedact } from '@deployer/shared/redact'
 import type { Trace } from '@deployer/shared/telemetry'
@@ -48,7 +48,7 @@ export function reportRun(
   const hidden = new Set(secrets)
   let redact = createRedact(hidden)
   let jobSignal: AbortSignal | null = signal
-  const report: RunReport = former ?? newReport(clock.timestamp())
+  const report: RunReport = former ?? emptyReport(clock.timestamp())
   sink.event('state', { state: 'running' })
   sink.save(report)
 
@@ -101,24 +101,5 @@ export function reportRun(
       report.finished_at = clock.timestamp()
       return report
     },
-  }
-}
-
-function newReport(started_at: string): RunReport {
-  return {
-    state: 'running',
-    code: null,
-    message: null,
-    steps: [],
-    changes: [],
-    rolled_back: false,
-    taken_back: [],
-    release: null,
-    expect: {},
-    degraded: [],
-    plan: null,
-    refusal: null,
-    started_at,
-    finished_at: null,
   }
 }

@@ -2,7 +2,6 @@ import type { Job as QueuedJob } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { RunReport } from '@deployer/shared/job'
 import { JobData } from '@deployer/shared/job-data'
-import { unlessRefused } from '@deployer/shared/check-redis'
 import { beginRun, enterApplying, type RunFence } from '@deployer/shared/run-record'
 import { settleWithin } from '@deployer/shared/settle-within'
 import type { Trace } from '@deployer/shared/telemetry'
@@ -18,6 +17,7 @@ import { JobFailed } from './job-failed.ts'
 import { createJobStreamWriter } from './job-stream-writer.ts'
 import { publishReleases } from './publish-releases.ts'
 import { createSaver, type ReportSaver } from './report-saver.ts'
+import { untilTaken } from './until-taken.ts'
 import { workOn, type RunTools } from './work-on.ts'
 
 /** A job that killed its worker this many times before it changed anything is not tried again. */
@@ -28,8 +28,6 @@ const PUBLISHING = 2000
 /** Milliseconds that a worker which is to stop waits for a Redis that is away, and between two looks. */
 const ABSENCE = 5000
 const LOOK = 100
-/** Milliseconds until a Redis that takes no writes is asked again. */
-const REFUSED = 1000
 
 /** What every job of this worker works with. */
 export interface JobTools extends RunTools {
@@ -119,13 +117,10 @@ export async function runJob(
 
 /** Passes the point after which a job is no longer cancelable. @throws {JobAborted} when it is canceled, or another start has followed. */
 export async function passNoReturn(tools: JobTools, fence: RunFence, saver: ReportSaver): Promise<void> {
-  for (;;) {
-    // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
-    const [now] = await orGiveUp(tools, Promise.all([enterApplying(tools.redis, fence).catch(unlessRefused), saver.settled()]))
-    if (now === 'applying') return
-    if (now !== null) throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
-    await tools.clock.wait(REFUSED, tools.stopping)
-  }
+  // Sent behind what is still being stored, over the same connection: one answer to wait for, not three.
+  const enter = () => orGiveUp(tools, Promise.all([enterApplying(tools.redis, fence), saver.settled()]))
+  const [now] = await untilTaken(enter, tools.logger, tools.clock, tools.stopping)
+  if (now !== 'applying') throw new JobAborted(now === 'lost' ? 'lost' : 'canceled')
 }
 
 function withoutOnly(data: JobData): JobData {
