@@ -10,7 +10,7 @@ export function queuedAt(jobId: string): string {
 export function queuedJob(jobId: string, data: JobData, coalesced: boolean): Job {
   const queued_at = queuedAt(jobId)
   return {
-    ...emptyReport(queued_at),
+    // What it is comes before how it went: JSON is read in this order.
     job_id: jobId,
     stack: data.stack,
     host: data.host,
@@ -18,6 +18,7 @@ export function queuedJob(jobId: string, data: JobData, coalesced: boolean): Job
     to: data.to ?? null,
     source: data.source,
     by: data.caller,
+    ...emptyReport(queued_at),
     state: 'queued',
     ok: null,
     coalesced,
