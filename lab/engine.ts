@@ -40,7 +40,7 @@ export async function startEngine(): Promise<LabEngine> {
   const child = startChild(
     'dockerd',
     `-H ${dockerHost} ${network} --data-root ${HOME}/data --exec-root ${HOME}/exec --pidfile ${HOME}/pid --log-level error`.split(' '),
-    { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
+    { PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, GOGC: process.env['GOGC'] },
   )
   try {
     await until('an answer of dockerd', async () => {

@@ -42,7 +42,8 @@ export class Death extends Error {
   override readonly name = 'Death'
 }
 
-export const never = new Promise<never>(() => undefined)
+/** A promise that is not kept; a new one for each who waits, since it keeps them in memory. */
+export const never = () => new Promise<never>(() => undefined)
 
 /** Counts the points of a run, and strikes at those that it is told to strike at. */
 export interface Fate {
@@ -86,16 +87,16 @@ const READS = ['listContainers', 'inspect', 'image', 'listNames', 'ping', 'spec'
 export function watched<T extends object>(port: T, fate: Fate, process: Process): T {
   const calls = Object.entries(port).map(([name, call]) => {
     const watchedCall = async (...args: unknown[]) => {
-      if (process.dead) return never
+      if (process.dead) return never()
       fate.pass(process, `before ${name}`)
-      if (process.dead) return never
+      if (process.dead) return never()
       try {
         const answer: unknown = await (call as (...args: unknown[]) => unknown)(...args)
         if (!READS.includes(name)) fate.pass(process, `after ${name}`)
-        if (process.dead) return never
+        if (process.dead) return never()
         return answer
       } catch (error) {
-        if (process.dead) return never
+        if (process.dead) return never()
         throw error
       }
     }

@@ -191,7 +191,7 @@ export class Host {
         return {
           fd: 0,
           release: async () => {
-            if (process.dead) return never
+            if (process.dead) return never()
             if (this.#lock === process) this.#lock = null
           },
         }
@@ -274,13 +274,13 @@ export class Host {
 
   /** One call of Redis. @throws When it is away. */
   async redis<T>(process: Process, name: string, what: () => T): Promise<T> {
-    if (process.dead) return never
+    if (process.dead) return never()
     this.fate.pass(process, `before redis ${name}`)
-    if (process.dead) return never
+    if (process.dead) return never()
     if (this.redisAway) throw new Error('Redis cannot be reached')
     const answer = what()
     this.fate.pass(process, `after redis ${name}`)
-    return process.dead ? never : answer
+    return process.dead ? never() : answer
   }
 }
 

@@ -89,13 +89,13 @@ export function createModelCompose(
         options.signal.addEventListener('abort', self.kill)
         const step: Step = async (name, what) => {
           fate.pass(owner, `  ${name}`)
-          if (over) return never
+          if (over) return never()
           await time.wait(STEP)
-          if (over) return never
+          if (over) return never()
           if (engine.away) throw new Complaint('Cannot connect to the Docker daemon')
           fate.say(`  ${owner.name} compose: ${name}`)
           const answer = await what()
-          if (over) return never
+          if (over) return never()
           if (engine.away) throw new Complaint('error during connect: EOF')
           return answer
         }

@@ -57,8 +57,11 @@ export async function startJob(host: Host, process: Process, queued: QueuedJob, 
         })
         if (!journal) return
         try {
-          journal.told(jobId)
-          await releaseImages(tools.engine, STACK, journal, tools.clock.timeout(30_000))
+          try {
+            await releaseImages(tools.engine, STACK, journal, tools.clock.timeout(30_000))
+          } finally {
+            journal.told(jobId)
+          }
         } catch {
           // It is done again after the next job.
         }
@@ -74,7 +77,7 @@ async function patiently<T>(host: Host, process: Process, name: string, what: ()
     try {
       return await host.redis(process, name, what)
     } catch (error) {
-      if (process.dead) return never
+      if (process.dead) return never()
       if (error instanceof JobAborted) throw error
       await host.time.wait(1000)
     }

@@ -56,3 +56,18 @@ it('asks again where something else killed compose, three times in all', { timeo
   expect(await ask(4)).toMatchObject({ asked: { exitCode: null }, left: 1 })
   await folder.close()
 })
+
+it('leaves a stack’s files nothing to find in the environment that plain compose would not have', { timeout: 60_000 }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'deployer-clean-'))
+  const program = join(dir, 'docker-compose')
+  const folder = await open(dir, 'r')
+  // As it was when the program began: a shell adds to its own.
+  const print = "tr '\\0' '\\n' < /proc/$$/environ"
+  writeFileSync(program, `#!/bin/sh\n[ "$1" = version ] && { echo 2.26.1; exit; }\n${print}\n`, { mode: 0o755 })
+  const env = { PATH: process.env['PATH'], HOME: '/root', HTTPS_PROXY: 'http://proxy', GOGC: '50', COMPOSE_FILE: 'x', DEPLOY_SECRET: 'x' }
+  const compose = createCompose(program, dockerHost, env, untraced)
+  const options = { signal: AbortSignal.timeout(60_000), onLine: () => undefined, lockFd: folder.fd, keepStdout: true }
+  const { stdout } = await compose.run({ name: 'clean', dir, workingDir: dir }, ['config'], options)
+  await folder.close()
+  expect(new Set(stdout.match(/^[^=\n]+/gm))).toEqual(new Set(['DOCKER_HOST', 'HOME', 'HTTPS_PROXY', 'PATH', 'PWD']))
+})

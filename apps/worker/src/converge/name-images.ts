@@ -17,22 +17,28 @@ export async function nameImages(
   context: StepContext,
 ): Promise<void> {
   const { signal } = context
+  const all = Object.entries(services)
+  const lookAll = (which: 'imageId' | 'image') => Promise.all(all.map(([, service]) => engine.image(service[which], signal)))
+  const [images, names] = await Promise.all([lookAll('imageId'), lookAll('image')])
   const missing: Record<string, string> = {}
-  for (const [service, { image, imageId, digest }] of Object.entries(services)) {
-    if (await engine.image(imageId, signal)) continue
+  for (const [index, [service, { image, imageId, digest }]] of all.entries()) {
+    if (images[index]) continue
     const pinned = image.includes('@') ? image : digest && `${repository(image)}@${digest}`
     if (!pinned) throw new Error(`The image ${imageId.slice(0, 19)} of ${service} (${image}) is no longer here, and no registry has it.`)
     missing[service] = pinned
   }
-  if (Object.keys(missing).length > 0) await pull(missing, context)
-  for (const [service, { image, imageId }] of Object.entries(services)) {
-    const found = await engine.image(image, signal)
-    if (found?.id === imageId) continue
+  const given = new Set<string>()
+  const isPulled = Object.keys(missing).length > 0
+  if (isPulled) await pull(missing, context)
+  for (const [index, [service, { image, imageId }]] of all.entries()) {
+    const found = isPulled ? await engine.image(image, signal) : names[index]
+    if (found?.id === imageId || given.has(image)) continue
     if (image.includes('@')) {
       if (!found) await pull({ [service]: image }, context)
       continue
     }
     await engine.tagImage(imageId, image, signal)
+    given.add(image)
     context.log(`${image} is ${imageId.slice(0, 19)} ${found ? 'again' : 'now'} (${service})`)
   }
 }

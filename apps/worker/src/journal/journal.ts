@@ -3,10 +3,14 @@ import type { RunReport } from '@deployer/shared/job'
 import { isSameRelease, Release } from '../release/release.ts'
 import { JOURNAL, JournalFile, JournalTooNew, type Entry, type JournalStore } from './journal-file.ts'
 
+const Versioned = z.object({ version: z.number() })
+
 /** A stack's memory on its host; only to be used under the stack's lock. */
 export class Journal {
   readonly #store: JournalStore
   readonly #onDamage: (what: string) => void
+  /** Those that have been read: under the stack's lock nobody else writes them. */
+  readonly #read = new Map<number, Release>()
   #file: JournalFile
 
   /**
@@ -37,9 +41,11 @@ export class Journal {
     return this.#file
   }
 
-  /** A kept release; `null` when it is kept no more. */
+  /** A kept release, not to be changed; `null` when it is kept no more. */
   release(number: number): Release | null {
-    return this.#parse(`${number}.json`, Release)
+    const release = this.#read.get(number) ?? this.#parse(`${number}.json`, Release)
+    if (release) this.#read.set(number, release)
+    return release
   }
 
   /** What was made to run last. */
@@ -77,7 +83,7 @@ export class Journal {
       return this.replaceHashes(withHashesOf(current, release))
     }
     const numbered: Release = { ...release, number: this.#file.next }
-    this.#store.write(`${numbered.number}.json`, JSON.stringify(numbered))
+    this.#writeRelease(numbered.number, JSON.stringify(numbered))
     this.#write({ ...this.#file, next: numbered.number + 1, kept: [...this.#file.kept, { number: numbered.number, verified }] })
     return numbered
   }
@@ -85,8 +91,13 @@ export class Journal {
   /** Keeps what composes call the definitions of a release, which says nothing about what it is. */
   replaceHashes(release: Release): Release {
     const text = JSON.stringify(release)
-    if (text !== this.#store.read(`${release.number}.json`)) this.#store.write(`${release.number}.json`, text)
+    if (text !== this.#store.read(`${release.number}.json`)) this.#writeRelease(release.number, text)
     return release
+  }
+
+  #writeRelease(number: number, text: string): void {
+    this.#read.delete(number)
+    this.#store.write(`${number}.json`, text)
   }
 
   #keep(number: number, verified: boolean): void {
@@ -100,8 +111,9 @@ export class Journal {
   }
 
   /** The point of no return: from here on the stack ends in the target or in the release before, whoever dies. */
-  begin(entry: Entry): void {
+  begin(entry: Entry): Entry {
     this.#write({ ...this.#file, open: entry })
+    return entry
   }
 
   /** A start, or a turn back. */
@@ -139,7 +151,9 @@ export class Journal {
     this.#write({ ...this.#file, current, unproven: !proven, proven: wellLast, open: null, untold, kept: stay, rejected })
     for (const name of this.#store.names()) {
       const number = Number(/^(\d+)\.json$/.exec(name)?.[1] ?? Number.NaN)
-      if (!Number.isNaN(number) && !stay.some((one) => one.number === number)) this.#store.remove(name)
+      if (Number.isNaN(number) || stay.some((one) => one.number === number)) continue
+      this.#read.delete(number)
+      this.#store.remove(name)
     }
   }
 
@@ -187,7 +201,7 @@ export class Journal {
     if (text === null) return null
     try {
       const json: unknown = JSON.parse(text)
-      const version = z.object({ version: z.number() }).safeParse(json).data?.version
+      const version = Versioned.safeParse(json).data?.version
       if (version !== undefined && version > 1) throw new JournalTooNew(`${name} was written by a later release of Deployer`)
       return schema.parse(json)
     } catch (error) {

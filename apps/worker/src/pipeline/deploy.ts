@@ -1,13 +1,14 @@
 import type { RunReport } from '@deployer/shared/job'
 import type { JobData } from '@deployer/shared/job-data'
 import type { Tools } from '../converge/tools.ts'
+import type { Entry } from '../journal/journal-file.ts'
 import type { Journal } from '../journal/journal.ts'
 import { Refusal } from '../refusal.ts'
 import { describePlan } from '../release/changes.ts'
 import { compare, isRunning, type Plan } from '../release/compare.ts'
 import { withDependents } from '../release/dependents.ts'
 import type { Release } from '../release/release.ts'
-import { finish } from './finish.ts'
+import { carryOut } from './finish.ts'
 import { findTarget } from './find-target.ts'
 import { asMadeNow } from './hashes.ts'
 import type { RunReporter } from './report-run.ts'
@@ -62,15 +63,15 @@ export async function deploy(tools: Tools, reporter: RunReporter, journal: Journ
   if (refusal) throw refusal
   await request.enterApplying()
   reporter.detach()
-  await begin(tools, reporter, journal, request, surveyed, plan, before, target)
+  const entry = await begin(tools, reporter, journal, request, surveyed, plan, before, target, isSelf ? 0 : 1)
   if (isSelf) throw new HandedOver()
-  return finish(tools, reporter, journal)
+  return carryOut(tools, reporter, journal, entry)
 }
 
 /** The stack contains this worker, so somebody else has to finish what is open in its journal. */
 export class HandedOver extends Error {}
 
-/** The point of no return. */
+/** The point of no return. @param starts How many starts there are of what follows, at once. */
 async function begin(
   tools: Tools,
   reporter: RunReporter,
@@ -80,19 +81,20 @@ async function begin(
   plan: Plan,
   before: Draft | Release,
   target: Draft | Release,
-): Promise<void> {
+  starts: 0 | 1,
+): Promise<Entry> {
   const healthy = broken.length === 0 && before.lost.length === 0 && !journal.file.unproven
   const kept = before.number === undefined ? journal.save({ ...before, at: tools.clock.timestamp() }, healthy) : before
   journal.observe(kept.number)
   const wanted = target.number === undefined ? journal.save({ ...target, at: tools.clock.timestamp(), jobId, by: job.caller }) : target
   if (wanted.number !== kept.number) await protect()
-  journal.begin({
+  return journal.begin({
     jobId,
     job,
     target: wanted.number,
     before: kept.number,
     heading: 'target',
-    starts: 0,
+    starts,
     report: { ...reporter.soFar(), expect },
     plan,
     fingerprint: target.fingerprint,

@@ -75,8 +75,10 @@ async function findBoth(tools: Tools, journal: Journal, request: DeployRequest, 
   }
   const signal = tools.clock.timeout(tools.limits.configTimeout * 1000)
   const image = createImageLookup(tools.engine, signal)
-  const before = await whatRuns(own, candidates(kept, draft), image, createMadeFromFiles(tools, draft, signal))
-  const target = await fixImages(draft, own, image)
+  const [before, target] = await Promise.all([
+    whatRuns(own, candidates(kept, draft), image, createMadeFromFiles(tools, draft, signal)),
+    fixImages(draft, own, image),
+  ])
   await refuseOtherImages(tools, target, request.expect, image, context)
   keepPulled(journal, target, formerIds)
   return { before, target }
@@ -89,8 +91,10 @@ function keepPulled(journal: Journal, target: Draft, formerIds: ReadonlySet<stri
 }
 
 /** `x-deployer: { build: true }` in the stack's file. */
+const WantsBuild = z.object({ build: z.literal(true) })
+
 function wantsBuild(definition: ComposeModel): boolean {
-  return z.object({ build: z.literal(true) }).safeParse(definition['x-deployer']).success
+  return WantsBuild.safeParse(definition['x-deployer']).success
 }
 
 /** The images that a stack's names lead to before the pull. */

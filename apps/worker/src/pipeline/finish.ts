@@ -31,15 +31,19 @@ const ANSWER = 2000
  * @returns The report of the job. Where the engine stays away, the entry stays open although its job has ended.
  */
 export async function finish(tools: Tools, reporter: RunReporter, journal: Journal): Promise<RunReport> {
-  const open = journal.file.open
+  const { open } = journal.file
   if (!open) throw new Error('nothing is open in this journal')
-  const keptTarget = journal.release(open.target)
-  const keptBefore = journal.release(open.before)
-  if (!keptTarget || !keptBefore) return close(tools, reporter, journal, open.before, false, lostReleases())
+  return carryOut(tools, reporter, journal, journal.update({ starts: open.starts + 1 }))
+}
+
+/** The same for who has just begun it. @param entry What is open, with this start counted. */
+export async function carryOut(tools: Tools, reporter: RunReporter, journal: Journal, entry: Entry): Promise<RunReport> {
+  const keptTarget = journal.release(entry.target)
+  const keptBefore = journal.release(entry.before)
+  if (!keptTarget || !keptBefore) return close(tools, reporter, journal, entry.before, false, lostReleases())
   tools.hide(keptTarget.definition)
   // The stack's files may have other values by now.
   tools.hide(keptBefore.definition)
-  let entry = journal.update({ starts: open.starts + 1 })
   if (entry.starts > MOST_STARTS) return close(tools, reporter, journal, keptBefore.number, false, gaveUp())
   const target = await renewHashes(tools, journal, keptTarget)
   const before = await renewHashes(tools, journal, keptBefore)
@@ -50,7 +54,8 @@ export async function finish(tools: Tools, reporter: RunReporter, journal: Journ
   if (entry.heading === 'target') {
     const reached = await reachTarget(tools, courseOf('target', target, before, entry), entry)
     if (reached.fault === null) {
-      const changes = await withVersions(tools, listChanges(before, target, entry.plan, await look(tools, target), 'target'))
+      const now = reached.seen ?? (await look(tools, target))
+      const changes = await withVersions(tools, listChanges(before, target, entry.plan, now, 'target'))
       const outcome: Outcome = {
         state: 'succeeded',
         code: null,
@@ -76,24 +81,26 @@ export async function finish(tools: Tools, reporter: RunReporter, journal: Journ
   return goBack(tools, reporter, journal, entry, target, before)
 }
 
-/** `up` and `verify`. @returns What was wrong and where; `null` when the target runs. */
+/** `up` and `verify`. @returns What was wrong and where, `null` when the target runs; and what `verify` has seen to run. */
 async function reachTarget(
   tools: Tools,
   course: Course,
   entry: Entry,
-): Promise<{ fault: string | null; at: 'up' | 'verify'; degraded: string[] }> {
+): Promise<{ fault: string | null; at: 'up' | 'verify'; degraded: string[]; seen: Container[] | null }> {
   const { steps, limits } = tools
   const started = await steps.run('up', limits.upTimeout, (context) => up(tools, course, context))
-  if (!isOk(started)) return { fault: `up failed: ${describeEnd(started)}`, at: 'up', degraded: [] }
-  if (limits.healthTimeout === 0) return { fault: null, at: 'verify', degraded: [] }
+  if (!isOk(started)) return { fault: `up failed: ${describeEnd(started)}`, at: 'up', degraded: [], seen: null }
+  if (limits.healthTimeout === 0) return { fault: null, at: 'verify', degraded: [], seen: null }
   let degraded: string[] = []
+  let seen: Container[] | null = null
   const seconds = provingSeconds(course.release, Object.keys(course.release.services), limits)
   const end = await steps.run('verify', seconds, async (context) => {
     const verified = await verify(tools, course, touchedSince(entry), context)
     degraded = verified.degraded
+    seen = verified.seen
     return verified
   })
-  return { fault: isOk(end) ? null : `verify failed: ${describeEnd(end)}`, at: 'verify', degraded }
+  return { fault: isOk(end) ? null : `verify failed: ${describeEnd(end)}`, at: 'verify', degraded, seen }
 }
 
 async function goBack(

@@ -137,9 +137,13 @@ async function tidy(
   state: RunReport['state'],
 ): Promise<void> {
   try {
-    journal.told(jobId)
-    // What a failed deploy has brought can be looked at until one succeeds.
-    if (state === 'succeeded') await releaseImages(engine, stack, journal, clock.timeout(30_000))
+    try {
+      // What a failed deploy has brought can be looked at until one succeeds.
+      if (state === 'succeeded') await releaseImages(engine, stack, journal, clock.timeout(30_000))
+    } finally {
+      // Last, since it waits for the disk: who is answered by this process has been meanwhile.
+      journal.told(jobId)
+    }
   } catch (error) {
     logger.warn({ event: 'tidy_failed', stack, err: error }, 'what follows a job went wrong; it is done again after the next one')
   }

@@ -18,13 +18,13 @@ export interface Touched {
   proveAll: boolean
 }
 
-/** @returns Also which services are broken that were so before, and that the job did not touch. */
+/** @returns Also which services are broken that were so before, and that the job did not touch; and the containers that it saw last. */
 export async function verify(
   tools: Tools,
   course: Course,
   touched: Touched,
   context: StepContext,
-): Promise<StepEnd & { degraded: string[] }> {
+): Promise<StepEnd & { degraded: string[]; seen: Container[] }> {
   const { release } = course
   for (;;) {
     const outages = tools.engine.outages()
@@ -35,37 +35,40 @@ export async function verify(
         how: 'disproved',
         says: `wrong image: ${unmet[0]} is not what it has to be (${unmet[1].why ?? unmet[1].action})`,
         degraded: [],
+        seen: containers,
       }
     const ours = containers.filter(({ service }) => release.services[service]?.stopped === false)
     const fresh = new Set(ours.filter(({ id }) => !touched.containers.includes(id)).map(({ id }) => id))
     const restarted = restartedWith(release.definition, new Set(ours.flatMap(({ id, service }) => (fresh.has(id) ? [service] : []))))
     const isTouched = ({ id, service, young }: Container) =>
       touched.proveAll || fresh.has(id) || (young && restarted.includes(service) && !touched.broken.includes(service))
-    const proven = await prove(tools, release, ours.filter(isTouched), fresh, context)
-    const judged = proven.how === 'proved' ? await judgeUntouched(tools, course, fresh, touched, context) : { ...proven, degraded: [] }
+    const toProve = ours.filter(isTouched)
+    const proven = await prove(tools, release, toProve, fresh, context)
+    const isProven = proven.how === 'proved'
+    // Proving takes time, in which others may break.
+    const seen = isProven && toProve.length > 0 ? await observe(tools, course, context.signal) : containers
+    const judged = isProven ? await judgeUntouched(tools, course, seen, fresh, touched, context) : { ...proven, degraded: [] }
     // What an engine that restarts does to containers says nothing of them.
     const isInDoubt = judged.how === 'disproved' && tools.engine.outages() !== outages
-    if (judged.how !== 'engine_away' && !isInDoubt) return judged
+    if (judged.how !== 'engine_away' && !isInDoubt) return { ...judged, seen }
     context.log(`the Docker Engine went away (${judged.how === 'disproved' ? judged.says : judged.cause}); waiting for it`)
     await tools.engine.ping(context.signal)
     const mended = await converge(tools, course, context)
-    if (!isOk(mended)) return { ...mended, degraded: [] }
+    if (!isOk(mended)) return { ...mended, degraded: [], seen }
   }
 }
 
-/** What the job did not touch may be as broken as it was, and no worse. */
+/** What the job did not touch may be as broken as it was, and no worse. @param containers As they are now. */
 async function judgeUntouched(
   tools: Tools,
-  course: Course,
+  { release }: Course,
+  containers: Container[],
   fresh: ReadonlySet<string>,
   touched: Touched,
   context: StepContext,
 ): Promise<StepEnd & { degraded: string[] }> {
   const { engine } = tools
-  const { release } = course
-  const untouched = (await observe(tools, course, context.signal)).filter(
-    ({ id, service }) => service in release.services && !fresh.has(id),
-  )
+  const untouched = containers.filter(({ id, service }) => service in release.services && !fresh.has(id))
   const broken = await findBroken(engine, untouched, context.signal)
   const wasBroken = ({ service }: Container) => touched.broken.includes(service)
   // What they need may just have been replaced under them: they get the time that the replaced ones had.

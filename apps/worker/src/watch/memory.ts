@@ -52,6 +52,8 @@ export interface WatchMemory {
 const FILE = 'watch.json'
 /** No stack can be called so. */
 const LOCK = '@watch'
+const Versioned = z.object({ version: z.number() })
+
 /** Seconds that another worker may take. */
 const PATIENCE = 60
 
@@ -65,7 +67,7 @@ export function createMemory(dataDir: string, searchPath: string, onDamage: () =
     const text = store.read(FILE)
     if (text === null) return { version: 1, names: {}, stacks: {}, pauses: {}, refusals: {}, settings: '' }
     const json = parseJson(text)
-    const version = z.object({ version: z.number() }).safeParse(json).data?.version ?? 1
+    const version = Versioned.safeParse(json).data?.version ?? 1
     if (version > 1) throw new Error(`${FILE} was written by a later release of Deployer, so nothing is watched`)
     const parsed = WatchFile.safeParse(json)
     if (parsed.success) return parsed.data

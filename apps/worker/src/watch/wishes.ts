@@ -108,8 +108,10 @@ function oddLabels(name: string, service: ComposeService): string[] {
   })
 }
 
+const Labels = z.record(z.string(), z.string())
+
 function watchtowerLabel({ labels }: ComposeService, which: 'enable' | 'monitor-only'): string | undefined {
-  return z.record(z.string(), z.string()).safeParse(labels).data?.[`${WATCHTOWER}.${which}`]?.toLowerCase()
+  return Labels.safeParse(labels).data?.[`${WATCHTOWER}.${which}`]?.toLowerCase()
 }
 
 /** A line for each mistake: where it is, what is wanted there, and what was found. */
