@@ -34,14 +34,14 @@ const before = (time: number) => new Date(Date.now() - time).toISOString()
 export async function setScene(url: string): Promise<OperatorsScene> {
   const redis = new Redis(url)
   const stack = (name: string, services: string[], more: Partial<InventoryStack> = {}): InventoryStack => {
-    return { name, services, running: true, broken: [], images: {}, drifted: [], ...more }
+    return { name, services, running: true, broken: [], stopped: [], images: {}, drifted: [], ...more }
   }
   const nas = [
     stack('billing', ['api', 'db', 'worker'], { broken: ['worker'] }),
     stack('blog', ['web']),
     stack('media', ['db', 'proxy', 'web']),
     stack('metrics', ['grafana', 'prometheus'], { drifted: ['compose.yaml', '.env'] }),
-    stack('shop', ['web'], { running: false, broken: ['web'] }),
+    stack('shop', ['web'], { running: false, broken: ['web'], stopped: ['web'] }),
     stack('wiki', ['app', 'db']),
     stack('sandbox', [], { running: false }),
   ]
@@ -228,6 +228,13 @@ export async function setScene(url: string): Promise<OperatorsScene> {
       ],
       rolled_back: true,
       release: 5,
+      taken_back: changed.map((one) => ({
+        ...one,
+        service: 'grafana',
+        image: 'grafana/grafana:stable',
+        from_version: '11.4.0',
+        to_version: '11.4.1',
+      })),
     },
     { source: 'watch', caller: 'watch', only: { grafana: digestOf('6') } },
   )

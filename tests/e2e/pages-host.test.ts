@@ -33,7 +33,12 @@ it('tells how a stack is, where its definition has changed, and that its host is
   await engine.docker('kill', ...(await stack.idsOf('job')))
   await until('the stack to be degraded', async () => (await page('/ui')).includes('Not well: job'))
   await stack.compose('stop', '-t', '0')
-  await until('the stack to be down', async () => (await page(own)).includes('Down'))
+  const down = await until('the stack to be down', async () => {
+    const text = await page(own)
+    return text.includes('Down') && text
+  })
+  expect(down).toContain('Ran last')
+  expect(down).not.toMatch(/Runs now|Running/)
 
   await worker.stop()
   const away = await until('the host to be away', async () => {

@@ -108,6 +108,12 @@ describe('the pages', () => {
     expect((await page(`/ui/jobs/${queued}`)).text).toMatch(/No step has ended yet[\s\S]*Lines appear here/)
   })
 
+  it('show what a deploy that was rolled back had tried', async () => {
+    const { text } = await page(`/ui/jobs/${scene.jobs.rolledBack}`)
+    expect(text).toMatch(/Tried, and taken back[\s\S]*grafana[\s\S]*11\.4\.1/)
+    expect(text).not.toContain('No container was made anew.')
+  })
+
   it('speak Portuguese to whoever likes it better, and know a proxy’s prefix', async () => {
     const { text } = await page('/ui', { 'Accept-Language': 'pt-BR,pt;q=0.9,en;q=0.5', 'X-Forwarded-Prefix': '/tools/deployer' })
     expect(text).toContain('<html lang="pt">')

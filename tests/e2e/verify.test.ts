@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { measureAway } from '../../lab/measure-away.ts'
 import { deployAndWait } from '../../lab/deploy-and-wait.ts'
 import { makeImage, publishImage } from '../../lab/sample-image.ts'
+import { startStack } from '../../lab/start-stack.ts'
 import { until } from '../../lab/until.ts'
 import { untilPage, webFile } from '../../lab/world.ts'
 import { engine, registry, useWorld } from '../support.ts'
@@ -98,6 +99,24 @@ describe('verify', () => {
     })
     expect(body).toMatchObject({ ok: true })
     expect(stepOf(body, 'verify')).toBeUndefined()
+  })
+})
+
+describe('an up that fails', () => {
+  it.concurrent('says what the service said that others waited for, before the way back takes it away', async () => {
+    await publishImage(engine, image('migrated'), 'v1')
+    const file = (script: string) =>
+      webFile(
+        image('migrated'),
+        `    depends_on: { migrate: { condition: service_completed_successfully } }\n  migrate: { image: "${image('migrated')}", command: ["/bin/busybox", "sh", "-c", "${script}"] }\n`,
+      )
+    const stack = await startStack(world, client, 'migrated', file('echo done'))
+    stack.rewrite(file('echo this version cannot start; exit 3'))
+    const { body } = await deploy(stack.name)
+    expect(body).toMatchObject({ code: 'step_failed', rolled_back: true, changes: [] })
+    expect(stepOf(body, 'up').tail).toContain('migrate | this version cannot start')
+    expect(body.taken_back.map(({ service }: { service: string }) => service)).toContain('migrate')
+    expect(await stack.page()).toContain('v1')
   })
 })
 

@@ -32,7 +32,12 @@ export function formatJob(job: Job): string {
     lines.push(`${ok ? '✓' : '✗'} ${name}  ${formatDuration(duration_ms)}`)
     if (!ok) lines.push(...indent(tail))
   }
-  lines.push(...job.changes.map(formatChange), ...formatDegraded(job), ...(job.plan ? formatPlan(job).map(({ text }) => text) : []))
+  lines.push(
+    ...job.changes.map(formatChange),
+    ...job.taken_back.map((change) => `tried, and taken back: ${formatChange(change)}`),
+    ...formatDegraded(job),
+    ...(job.plan ? formatPlan(job).map(({ text }) => text) : []),
+  )
   return [formatOutcome(job), ...lines.map((line) => `  ${line}`)].join('\n')
 }
 

@@ -30,6 +30,8 @@ export const InventoryStack = z.object({
   images: z.record(z.string(), z.string()).default({}),
   /** Of those services, the ones with a container that does not do what it was made for. */
   broken: z.array(z.string()).default([]),
+  /** Of those services, the ones of which nothing runs, also where that is as it has to be; empty from a worker of the release before. */
+  stopped: z.array(z.string()).default([]),
   /** Files that what runs is not made from as they are now; empty also where that is not known, and from a worker of the release before. */
   drifted: z.array(z.string()).default([]),
 })

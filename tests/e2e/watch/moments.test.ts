@@ -86,6 +86,44 @@ it.concurrent('a signed request waits for neither window nor age, and no wish th
   expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [] })
 })
 
+it.concurrent('what a signed request has deployed is not replaced by what was seen before it, when that may be deployed', async () => {
+  const stack = await outdated('overtaken', `, window: ${closed()}`)
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ state: 'window' })
+  await publishImage(engine, stack.image, 'v3')
+  expect((await deployAndWait(client, stack.name)).body).toMatchObject({ ok: true, changes: [{ service: 'web', why: 'image' }] })
+  await until('nothing left', async () => (await updateOf(stack.name)) === null)
+  stack.rewrite(webFile(stack.image, 'x-deployer: { watch: update, window: always }\n'))
+  await startStack(world, client, 'beside-it', webFile(stack.image))
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toBeNull()
+  const { jobs } = (await client.plain('GET', `/jobs?stack=${stack.name}`, 'jobs')).body
+  expect(jobs.filter(({ source }: Record<string, string>) => source === 'watch')).toEqual([])
+  expect(await stack.page()).toContain('v3')
+})
+
+it.concurrent('what was gone back from twice stays away', async () => {
+  const stack = await outdated('twice', '')
+  await check(stack.name)
+  await untilPage(stack, 'v2')
+  await publishImage(engine, stack.image, 'v3')
+  await check(stack.name)
+  await untilPage(stack, 'v3')
+  const idle = () =>
+    until('the end of all jobs', async () =>
+      (await client.plain('GET', `/jobs?stack=${stack.name}`, 'jobs')).body.jobs.every(({ ok }: Record<string, unknown>) => ok !== null),
+    )
+  for (const version of ['v2', 'v1']) {
+    await idle()
+    await client.timed('POST', `/stacks/${stack.name}/rollback`)
+    await untilPage(stack, version)
+  }
+  await idle()
+  await check(stack.name)
+  expect(await updateOf(stack.name)).toMatchObject({ state: 'quarantined' })
+  expect(await stack.page()).toContain('v1')
+})
+
 it.concurrent('images that are pushed one after the other go together, also where the look came between them', async () => {
   const [web, db] = ['web', 'db'].map((name) => `${registry}/together-${name}:latest`) as [string, string]
   for (const image of [web, db]) await publishImage(engine, image, 'v1')

@@ -66,7 +66,7 @@ export function jobMessage(
     lines: [
       ...(late ? ['What this job had left open has been ended.'] : []),
       ...describeChanges(job.changes),
-      ...describeChanges(job.taken_back).map((line) => `Taken back: ${line}`),
+      ...describeChanges(job.taken_back).map((line) => `Tried, and taken back: ${line}`),
       ...(job.message === null ? [] : [`${job.message}${refused ? ` (${code})` : ''}`]),
       ...(job.degraded.length === 0 ? [] : [`Broken before, and still: ${job.degraded.join(', ')}`]),
       `On ${host}${job.release === null ? '' : `, release ${job.release}`}, asked for by ${asked}; job ${job_id}`,

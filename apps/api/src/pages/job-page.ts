@@ -163,9 +163,20 @@ function stepItem({ words }: View, { name, ok, exit_code, duration_ms, tail }: S
   </li>`
 }
 
-function changes({ words }: View, { changes }: Job): Html {
+/** What was made anew, and what a deploy that was rolled back had tried. */
+function changes(view: View, { changes, taken_back }: Job): Html {
+  const { words } = view
+  const tried =
+    taken_back.length === 0
+      ? ''
+      : html`<h3>${words.job.takenBack}</h3>
+          ${changesTable(view, taken_back)}`
+  if (changes.length > 0) return html`${changesTable(view, changes)}${tried}`
+  return taken_back.length > 0 ? html`${tried}` : html`<p class="none">${words.job.noChanges}</p>`
+}
+
+function changesTable({ words }: View, changes: Change[]): Html {
   const { columns, reasons } = words.job
-  if (changes.length === 0) return html`<p class="none">${words.job.noChanges}</p>`
   const what = ({ from, to }: Change) => (to === null ? words.job.removed : from === null ? words.job.created : words.job.replaced)
   return html`<table class="changes">
     <thead>

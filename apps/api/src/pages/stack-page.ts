@@ -63,7 +63,7 @@ export function stackPage(view: View, known: KnownStack): Html {
     <section aria-labelledby="releases">
       <h2 id="releases">${words.stack.releases}</h2>
       <div id="live-releases" data-live>
-        ${releases.length === 0 ? html`<p class="empty">${words.stack.noReleases}</p>` : releaseList(view, place, releases)}
+        ${releases.length === 0 ? html`<p class="empty">${words.stack.noReleases}</p>` : releaseList(view, place, releases, stack.running)}
       </div>
     </section>
     <section aria-labelledby="jobs">
@@ -120,7 +120,7 @@ function services(view: View, { stack, watched: { updates, checked_at } }: Known
 
 function serviceLine(
   view: View,
-  { host, name: stack, services: started, broken }: HostedStack,
+  { host, name: stack, services: made, broken, stopped }: HostedStack,
   service: string,
   runs: ReleaseSummary['services'][string] | null,
   update: Update | null,
@@ -129,7 +129,7 @@ function serviceLine(
   const image = runs?.image ?? update?.image ?? ''
   const state = broken.includes(service)
     ? badge('warn', 'warn', words.stack.broken)
-    : started.includes(service)
+    : made.includes(service) && !stopped.includes(service)
       ? badge('ok', 'ok', words.stack.running)
       : badge('quiet', 'minus', words.stack.stopped)
   const canSkip = update !== null && isWaiting(update)
@@ -161,7 +161,7 @@ function available(view: View, { state, available, first_seen, eligible_at }: Up
     </span>`
 }
 
-function releaseList(view: View, place: { host: string; stack: string }, releases: ReleaseSummary[]): Html {
+function releaseList(view: View, place: { host: string; stack: string }, releases: ReleaseSummary[], isUp: boolean): Html {
   const { words } = view
   return html`<ol class="releases">
     ${releases.map((release, index) => {
@@ -170,7 +170,7 @@ function releaseList(view: View, place: { host: string; stack: string }, release
       return html`<li>
         <div class="head">
           <h3>${words.stack.release} ${number}</h3>
-          ${current ? badge('ok', 'ok', words.stack.current) : ''}${verified ? '' : badge('warn', 'warn', words.stack.unverified)}
+          ${current ? (isUp ? badge('ok', 'ok', words.stack.current) : badge('quiet', 'minus', words.stack.last)) : ''}${verified ? '' : badge('warn', 'warn', words.stack.unverified)}
           <span class="small"
             >${job_id === null ? words.stack.captured : html`<a href="${jobAt(view, job_id)}">${by === null ? words.action.deploy : caller(view, by)}</a>`}
             · ${time(view, at)}</span

@@ -39,10 +39,16 @@ export async function checkStacks(stack: string | undefined, options: StartOptio
     const last = await followToEnd(job, options, api, terminal)
     ended.push(last)
     terminal.say(formatOutcome(last))
+    for (const line of unanswered(last)) terminal.say(line)
   }
   if (options.json) tell(ended)
   else print(await listWatched(api, ended), terminal)
   return Math.max(0, ...ended.map(exitCodeOf))
+}
+
+/** What a check says of registries that gave no answer. */
+function unanswered({ steps }: Job): string[] {
+  return steps.flatMap(({ tail }) => tail.split('\n').filter((line) => line.includes(' is unknown: '))).map((line) => `  ${line}`)
 }
 
 /** `deployer updates`: newer images, and why they are not deployed yet. */

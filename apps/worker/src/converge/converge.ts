@@ -6,6 +6,7 @@ import type { StepContext, StepEnd } from '../steps/step.ts'
 import { fromFiles, fromKept } from './compose-args.ts'
 import { clearLeftovers } from './leftovers.ts'
 import { nameImages } from './name-images.ts'
+import { logLastLines } from './prove.ts'
 import { pullWithCompose } from './pull-missing.ts'
 import { groupByNames } from './rounds-of-names.ts'
 import type { Tools } from './tools.ts'
@@ -61,6 +62,7 @@ export async function converge(tools: Tools, course: Course, context: StepContex
       [...new Set([...wrong, ...restarted])],
       context,
     )
+    if (end.how === 'disproved' || (end.how === 'exited' && end.code !== 0)) await tellBroken(tools, course, plan, context)
     if (end.how === 'engine_away') {
       context.log(`the Docker Engine went away (${end.cause}); waiting for it`)
       await engine.ping(context.signal)
@@ -86,6 +88,13 @@ export async function converge(tools: Tools, course: Course, context: StepContex
     round++
     again = true
   }
+}
+
+/** What those said last that have come to be broken: compose tells of them only that they did, and the way back removes them. */
+async function tellBroken(tools: Tools, course: Course, before: Plan, context: StepContext): Promise<void> {
+  const known = new Set(Object.values(before).flatMap(({ containers }) => containers.filter(isBroken).map(({ id }) => id)))
+  const broken = (await observe(tools, course, context.signal)).filter((one) => isBroken(one) && !known.has(one.id))
+  for (const container of broken) await logLastLines(tools, container, context)
 }
 
 /** Services whose definition cannot be told from their containers. */

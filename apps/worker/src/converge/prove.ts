@@ -125,7 +125,8 @@ async function keepWatching(
   }
 }
 
-async function logLastLines({ engine }: Tools, { id, service }: Container, context: StepContext): Promise<void> {
+/** Adds what a container said last to the step's tail. */
+export async function logLastLines({ engine }: Tools, { id, service }: Container, context: StepContext): Promise<void> {
   const text = await engine.lastLogLines(id, LOG_LINES, context.signal).catch(() => '')
   for (const line of text.trimEnd().split('\n')) if (line) context.log(`${service} | ${line}`)
 }

@@ -180,5 +180,8 @@ function ownContainers(root: StacksRoot, name: string, containers: Container[]):
 function describe(name: string, own: Container[], names: Map<string, string>): Omit<InventoryStack, 'drifted'> {
   const images = Object.fromEntries(own.flatMap(({ id, service }) => (names.has(id) ? [[service, names.get(id) ?? '']] : [])))
   const servicesOf = (containers: Container[]) => [...new Set(containers.map(({ service }) => service))].sort()
-  return { name, services: servicesOf(own), running: own.some(isRunning), broken: servicesOf(own.filter(isBroken)), images }
+  const services = servicesOf(own)
+  const runs = new Set(own.filter(isRunning).map(({ service }) => service))
+  const stopped = services.filter((service) => !runs.has(service))
+  return { name, services, running: runs.size > 0, broken: servicesOf(own.filter(isBroken)), stopped, images }
 }

@@ -60,7 +60,7 @@ export const JournalFile = z.object({
   /** The names that they came under, by id. */
   pulledAs: z.record(z.string(), z.string()).default({}),
   /** Digests by service that watching leaves alone: their deploy was rolled back. */
-  rejected: z.record(z.string(), z.string()).default({}),
+  rejected: z.record(z.string(), z.union([z.array(z.string()), z.string().transform((only) => [only])])).default({}),
 })
 export type JournalFile = z.infer<typeof JournalFile>
 

@@ -34,10 +34,10 @@ export function listChanges(before: Release, after: Release, plan: Plan, now: Co
   return changes
 }
 
-/** The services that were to run otherwise, whether they came to it or not. */
+/** The services that were to have other containers, whether they came to it or not; one that is only started keeps its own. */
 export function listWanted(before: Release, after: Release, plan: Plan): BareChange[] {
   return Object.entries(plan)
-    .filter(([, { action }]) => action !== 'keep' && action !== 'stop')
+    .filter(([, { action }]) => action === 'create' || action === 'recreate' || action === 'remove')
     .map(([service, { why, containers }]) => {
       const [old, wanted] = [before.services[service], after.services[service]]
       const from = containers[0]?.imageId ?? old?.imageId ?? null

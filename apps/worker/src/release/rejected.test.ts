@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Release } from './release.ts'
-import { rejectedAfter, withoutRejected } from './rejected.ts'
+import { rejectedAfter, withoutRejected, type Rejected } from './rejected.ts'
 
 const release = (digests: Record<string, string | null>) =>
   ({ services: Object.fromEntries(Object.entries(digests).map(([service, digest]) => [service, { digest }])) }) as unknown as Release
@@ -13,30 +13,31 @@ const well = { state: 'succeeded', rolled_back: false, code: null } as const
 const rolledBack = { state: 'failed', rolled_back: true, code: 'step_failed' } as const
 
 it.each([
-  ['a watched deploy that was rolled back', watched, rolledBack, { old: 'o' }, { old: 'o', web: 'b', cache: 'n' }],
-  ['a signed one too', signed, rolledBack, {}, { web: 'b', cache: 'n' }],
+  ['a watched deploy that was rolled back', watched, rolledBack, { old: ['o'] }, { old: ['o'], web: ['b'], cache: ['n'] }],
+  ['a signed one too', signed, rolledBack, {}, { web: ['b'], cache: ['n'] }],
   [
     'one whose way back failed',
     watched,
     { ...rolledBack, rolled_back: false, code: 'rollback_failed' } as const,
     {},
-    { web: 'b', cache: 'n' },
+    { web: ['b'], cache: ['n'] },
   ],
-  ['one that changed nothing', watched, { ...rolledBack, rolled_back: false }, { web: 'o' }, { web: 'o' }],
-  ['a signed one that is well forgives all', signed, well, { web: 'o', db: 'p' }, {}],
-  ['a watched one that is well forgives nothing', watched, well, { db: 'p' }, { db: 'p' }],
-  ['a rollback on request leaves what it goes back from', back, well, { db: 'p' }, { db: 'p', web: 'a' }],
+  ['one that changed nothing', watched, { ...rolledBack, rolled_back: false }, { web: ['o'] }, { web: ['o'] }],
+  ['a signed one that is well forgives all', signed, well, { web: ['o'], db: ['p'] }, {}],
+  ['a watched one that is well forgives nothing', watched, well, { db: ['p'] }, { db: ['p'] }],
+  ['a rollback on request leaves what it goes back from', back, well, { db: ['p'] }, { db: ['p'], web: ['a'] }],
+  ['one more, which goes back further, forgives nothing', back, well, { web: ['z'] }, { web: ['z', 'a'] }],
 ] as const)('%s', (_, job, report, rejected, after) => {
-  expect(rejectedAfter({ ...rejected }, job, report, target, before)).toEqual(after)
+  expect(rejectedAfter(rejected as unknown as Rejected, job, report, target, before)).toEqual(after)
 })
 
 it('a release that is kept no more has nothing to reject', () => {
-  expect(rejectedAfter({ web: 'o' }, watched, rolledBack, null, before)).toEqual({ web: 'o' })
+  expect(rejectedAfter({ web: ['o'] }, watched, rolledBack, null, before)).toEqual({ web: ['o'] })
 })
 
 it('what watching has asked for is done without what was rolled back while it waited, and what others ask for is done whole', () => {
   const job = { stack: 'media', host: 'nas', caller: 'watch', ...watched }
-  expect(withoutRejected({ ...job, only: { web: 'b', db: 'y' } }, { web: 'b', db: 'x' })).toEqual({ ...job, only: { db: 'y' } })
-  expect(withoutRejected({ ...job, only: { web: 'b' } }, { web: 'b' })).toBeNull()
-  expect(withoutRejected({ ...job, ...signed }, { web: 'b' })).toEqual({ ...job, ...signed })
+  expect(withoutRejected({ ...job, only: { web: 'b', db: 'y' } }, { web: ['a', 'b'], db: ['x'] })).toEqual({ ...job, only: { db: 'y' } })
+  expect(withoutRejected({ ...job, only: { web: 'b' } }, { web: ['b'] })).toBeNull()
+  expect(withoutRejected({ ...job, ...signed }, { web: ['b'] })).toEqual({ ...job, ...signed })
 })

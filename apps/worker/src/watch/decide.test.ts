@@ -20,7 +20,7 @@ const web: WatchedService = {
   seen: seen(['a', 100], ['b', 10]),
   source: 'answered',
   skipped: null,
-  quarantined: null,
+  quarantined: [],
 }
 const free: Circumstances = { now: NOW, zone: 'UTC', window: null, minAge: 0, settle: 0, hold: null }
 const night = UpdateWindow.parse('02:00-05:00')
@@ -54,28 +54,43 @@ describe('one service', () => {
       { state: 'pending', available: 'c' },
       { web: 'c' },
     ],
-    ['is quarantined', { quarantined: 'b' }, {}, { state: 'quarantined', available: 'b' }, {}],
+    ['is quarantined', { quarantined: ['b'] }, {}, { state: 'quarantined', available: 'b' }, {}],
     [
       'is quarantined, and what came before it is passed by',
-      { quarantined: 'c', seen: seen(['a', 9], ['b', 8], ['c', 1]) },
+      { quarantined: ['c'], seen: seen(['a', 9], ['b', 8], ['c', 1]) },
       {},
       { state: 'quarantined', available: 'c' },
       {},
     ],
     [
       'was quarantined, and the name has moved',
-      { quarantined: 'b', seen: seen(['a', 9], ['b', 8], ['c', 1]) },
+      { quarantined: ['b'], seen: seen(['a', 9], ['b', 8], ['c', 1]) },
       {},
       { state: 'pending' },
       { web: 'c' },
     ],
     [
       'was quarantined, and the new one is too young',
-      { quarantined: 'b', seen: seen(['a', 99], ['b', 80], ['c', 1]) },
+      { quarantined: ['b'], seen: seen(['a', 99], ['b', 80], ['c', 1]) },
       { minAge: DAY },
       { state: 'cooling', available: 'c' },
       {},
     ],
+    [
+      'is skipped, and what came before it is passed by',
+      { skipped: 'c', seen: seen(['a', 9], ['b', 8], ['c', 1]) },
+      {},
+      { state: 'skipped', available: 'c' },
+      {},
+    ],
+    [
+      'was gone back from twice',
+      { quarantined: ['c', 'b'], seen: seen(['a', 9], ['b', 8], ['c', 1]) },
+      {},
+      { state: 'quarantined', available: 'c' },
+      {},
+    ],
+    ['runs what has come since its registry was asked', { running: ['x'] }, {}, null, {}],
     ['has no registry', { source: 'local' }, {}, { state: 'local', available: null, first_seen: null }, {}],
     ['got no answer, whatever was seen before', { source: 'unknown' }, {}, { state: 'unknown', running: 'a', available: null }, {}],
     ['runs an image without a digest', { running: [] }, {}, { state: 'pending', running: null }, { web: 'b' }],
@@ -84,6 +99,19 @@ describe('one service', () => {
     const decision = decide([{ ...web, ...service }], { ...free, ...circumstances })
     expect(decision.updates).toEqual(update === null ? [] : [expect.objectContaining({ service: 'web', image: web.image, ...update })])
     expect(decision.deploy).toEqual(deploy)
+  })
+
+  it.each<[string, Partial<WatchedService>, Partial<Circumstances>, number | null]>([
+    ['could be deployed', {}, {}, NOW + 300_000],
+    ['settles', {}, { settle: 11 * HOUR }, NOW + HOUR],
+    ['waits for the window', {}, { window: night }, Date.parse('2026-11-26T02:00:00Z')],
+    ['is held for a while', {}, { hold: { until: NOW + HOUR } }, NOW + HOUR],
+    ['is held', {}, { hold: { until: null } }, null],
+    ['is told of', { mode: 'notify' }, {}, null],
+    ['has nothing newer', { seen: seen(['a', 100]) }, {}, null],
+  ])('whose registry does not answer now is asked for again when what was seen before %s', (_, service, circumstances, next) => {
+    const decision = decide([{ ...web, source: 'unknown', ...service }], { ...free, ...circumstances })
+    expect(decision).toMatchObject({ updates: [{ state: 'unknown', available: null }], deploy: {}, next })
   })
 
   it('does not starve by min_age where its name moves faster: it gets the newest that is old enough', () => {

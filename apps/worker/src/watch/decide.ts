@@ -15,9 +15,9 @@ export interface WatchedService {
   seen: Seen[]
   /** `local`: it has no registry; `unknown`: that did not answer. */
   source: 'answered' | 'local' | 'unknown'
-  /** Digests that are left out: since somebody wants it so, and since their deploy was rolled back. */
+  /** Digests that are left out: since somebody wants it so, and since their deploys were rolled back. */
   skipped: string | null
-  quarantined: string | null
+  quarantined: string[]
 }
 
 /** What decides when a stack is updated. */
@@ -39,6 +39,9 @@ export interface Decision {
   /** The next moment at which time alone changes something, in milliseconds since 1970. */
   next: number | null
 }
+
+/** Milliseconds after which a registry that did not answer is asked again, where what it gave before could be deployed. */
+const ASK_AGAIN = 300_000
 
 /** Decides what becomes of the new images of one stack. */
 export function decide(services: WatchedService[], circumstances: Circumstances): Decision {
@@ -72,14 +75,18 @@ function judge(one: WatchedService, circumstances: Circumstances, settled: numbe
   const { service, image, running, source, mode } = one
   const known = { service, image, running: running[0] ?? null }
   const nothing = { available: null, first_seen: null, eligible_at: null }
-  if (source !== 'answered') return { update: { ...known, ...nothing, state: source }, moments: [] }
+  if (source === 'local') return { update: { ...known, ...nothing, state: source }, moments: [] }
   const all = newer(one)
-  // What came before one that has failed is passed by as well: nobody waits for it any more.
-  const failed = all.findIndex(({ digest }) => digest === one.quarantined)
-  const usable = all.slice(failed + 1).filter(({ digest }) => digest !== one.skipped)
+  // What came before one that has failed, or is not wanted, is passed by as well: nobody waits for it any more.
+  const last = all.findLastIndex(({ digest }) => digest === one.skipped || one.quarantined.includes(digest))
+  const usable = all.slice(last + 1)
   const ripe = ({ at }: Seen) => Date.parse(at) + minAge
   // The newest that is old enough, also when the name has moved on; before that the first that will be.
   const chosen = mode === 'notify' ? usable.at(-1) : (usable.findLast((seen) => ripe(seen) <= now) ?? usable[0])
+  if (source === 'unknown') {
+    const update = { ...known, ...nothing, state: source }
+    return { update, moments: chosen && mode === 'update' ? momentsUnanswered(ripe(chosen), settled, circumstances) : [] }
+  }
   const about = chosen ?? all.at(-1)
   if (!about) return null
   const told = { ...known, available: about.digest, first_seen: about.at, eligible_at: null }
@@ -93,6 +100,14 @@ function judge(one: WatchedService, circumstances: Circumstances, settled: numbe
   return { update: { ...told, eligible_at, state: 'held' }, unheld, moments }
 }
 
+/** When the registry is asked again about what it gave before: when that could be deployed. */
+function momentsUnanswered(ripe: number, settled: number, circumstances: Circumstances): number[] {
+  const { now, hold } = circumstances
+  if (hold?.until === null) return []
+  const { state, eligible_at } = whenFree(ripe, settled, hold?.until ?? 0, circumstances)
+  return [state === 'pending' && Date.parse(eligible_at) <= now ? now + ASK_AGAIN : Date.parse(eligible_at)]
+}
+
 /** What is in the way of a digest beside a hold, and when nothing is any more. */
 function whenFree(ripe: number, settled: number, until: number, { now, window, zone }: Circumstances) {
   const free = Math.max(ripe, settled, until)
@@ -104,5 +119,5 @@ function whenFree(ripe: number, settled: number, until: number, { now, window, z
 }
 
 function newer({ source, seen, running }: WatchedService): Seen[] {
-  return source === 'answered' ? newerThan(seen, running) : []
+  return source === 'local' ? [] : newerThan(seen, running)
 }

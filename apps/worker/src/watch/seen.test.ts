@@ -81,6 +81,35 @@ it.each([
     'a',
     ['b'],
   ],
+  [
+    'somebody has deployed one that was not seen yet',
+    [
+      ['a', 'a'],
+      ['b', 'a'],
+    ],
+    'c',
+    [],
+  ],
+  [
+    'and no answer makes it older than what was seen',
+    [
+      ['a', 'a'],
+      ['b', 'a'],
+      [null, 'c'],
+    ],
+    'c',
+    [],
+  ],
+  [
+    'until the registry says so',
+    [
+      ['a', 'a'],
+      ['b', 'a'],
+      ['b', 'c'],
+    ],
+    'c',
+    ['b'],
+  ],
 ] as [string, [string | null, string][], string, string[]][])('%s', (_, story, running, expected) => {
   expect(newer(story, running)).toEqual(expected)
 })

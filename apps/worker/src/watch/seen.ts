@@ -13,10 +13,15 @@ export type Seen = z.infer<typeof Seen>
 /** How many digests of a name are remembered. */
 const MOST = 40
 
-/** Remembers which digests run under a name, and which one its registry gives for it now. The newest comes last. */
+/**
+ * Remembers which digests run under a name, and which one its registry gives for it now. The newest comes last.
+ *
+ * @param offered `null`: it did not answer, so nobody knows whether what runs is newer than what it gave before.
+ */
 export function remember(seen: Seen[], offered: string | null, running: string[], at: string): Seen[] {
+  if (offered === null) return seen
   const current = seen.findLastIndex((one) => one.offered)
-  const hasMoved = offered !== null && seen[current]?.digest !== offered
+  const hasMoved = seen[current]?.digest !== offered
   const found = running.filter((digest) => !seen.some((one) => one.digest === digest))
   // What was found running is no older than what the name had before, and no newer than what it has now.
   const place = hasMoved || current === -1 ? seen.length : current
@@ -25,10 +30,15 @@ export function remember(seen: Seen[], offered: string | null, running: string[]
   return [...list.filter(({ digest }) => digest !== offered), { digest: offered, at, offered: true }].slice(-MOST)
 }
 
-/** What a registry has offered since what runs was seen, the newest last; nothing where the name leads to what runs. */
+/**
+ * What a registry has offered since what runs was seen, the newest last; nothing where the name leads to what runs. Where that was never seen it has
+ * come since the registry was asked, by a deploy that somebody else has asked for: what was seen may be older, so nothing is newer until the registry
+ * is asked again.
+ */
 export function newerThan(seen: Seen[], running: string[]): Seen[] {
   const current = seen.findLast((one) => one.offered)
   if (!current || running.includes(current.digest)) return []
   const last = seen.findLastIndex(({ digest }) => running.includes(digest))
+  if (last === -1 && running.length > 0) return []
   return seen.slice(last + 1).filter((one) => one.offered)
 }

@@ -103,7 +103,7 @@ function decisionOf(
   const services = sightings.map(({ service, image, mode, running }): WatchedService => {
     const { seen, source } = file.names[image] ?? { seen: [], source: 'answered' as const }
     const skipped = skips[`${stack}/${service}`] ?? null
-    return { service, image, mode, running, seen, source, skipped, quarantined: rejected[service] ?? null }
+    return { service, image, mode, running, seen, source, skipped, quarantined: rejected[service] ?? [] }
   })
   const { window, minAge, settle } = wishes
   return decide(services, { now, zone, window, minAge, settle, hold })
