@@ -18,13 +18,18 @@ export async function startStack(
 ): Promise<LabStack> {
   const stack = await world.addStack(name, composeFile, files)
   await stack.compose(...args, 'up', '-d')
+  await untilKept(client, stack.name)
+  return stack
+}
+
+/** Waits until a worker has kept what runs of a stack that was never deployed: before, a rollback has nothing to go back to. */
+export async function untilKept(client: Client, stack: string): Promise<void> {
   await until(
-    `a release of ${stack.name}`,
+    `a release of ${stack}`,
     async () => {
-      const { body } = await client.plain('GET', `/stacks/${stack.name}/releases`, stack.name)
+      const { body } = await client.plain('GET', `/stacks/${stack}/releases`, stack)
       return body.releases?.length > 0
     },
     120,
   )
-  return stack
 }

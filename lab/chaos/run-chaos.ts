@@ -5,6 +5,7 @@ import type { OwnEngine } from '../own-engine.ts'
 import { createRandom, type Random } from '../random.ts'
 import { startRegistry } from '../registry.ts'
 import { publishImage } from '../sample-image.ts'
+import { untilKept } from '../start-stack.ts'
 import { until } from '../until.ts'
 import { createWorld } from '../world.ts'
 import { startContainers } from './containers.ts'
@@ -77,6 +78,7 @@ export async function runChaos({ rounds, seed, system: kind, engine, own, builde
     }
     const dirs = targets.map(({ stack }) => stack.dir)
     system = await (kind === 'containers' ? startContainers(engine, world, builder) : startProcesses(world, dirs))
+    for (const { stack } of targets) await untilKept(system.client(), stack.name)
     system.faults.push(...surroundings(dirs, registry, own))
     for (const { name } of system.faults) result.faults.set(name, 0)
     for (let round = 1; round <= rounds; round++) {
