@@ -69,7 +69,12 @@ export async function deployOnce(service: Service, stack: string): Promise<void>
 export const FOUR_COMMANDS =
   '{ docker compose ps --services --status running && docker compose config --quiet && docker compose pull && docker compose up -d --remove-orphans; } > /dev/null 2>&1'
 
-/** The environment in which a shell reaches the engine. */
+/** The environment of what is measured against: its composes collect garbage as those of a worker do, whatever the run of the tests sets. */
+export function baselineEnv(dockerHost: string): Record<string, string> {
+  return { DOCKER_HOST: dockerHost, GOGC: '' }
+}
+
+/** The environment in which a shell works in a stack. */
 export function shellEnv(world: World, stack: LabStack): Record<string, string> {
-  return { DOCKER_HOST: world.settings['DOCKER_HOST'] ?? '', PWD: stack.dir }
+  return { ...baselineEnv(world.settings['DOCKER_HOST'] ?? ''), PWD: stack.dir }
 }

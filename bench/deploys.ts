@@ -3,7 +3,7 @@ import { deployAndWait } from '../lab/deploy-and-wait.ts'
 import { measureAway } from '../lab/measure-away.ts'
 import { publishImage } from '../lab/sample-image.ts'
 import { untilPage, webFile } from '../lab/world.ts'
-import { addRunningStacks, deployOnce, FOUR_COMMANDS, shellEnv, withWorld, type Bench } from './bench-world.ts'
+import { addRunningStacks, baselineEnv, deployOnce, FOUR_COMMANDS, shellEnv, withWorld, type Bench } from './bench-world.ts'
 import { asMeasurement, measurePairs, timed, type Measurement } from './measure.ts'
 
 /** A deploy with nothing to change, from the signed POST to the answer, against the four commands in a shell. */
@@ -63,7 +63,7 @@ export function measureBurst(bench: Bench, stacks: number, pairs: number): Promi
   return withWorld(bench, async (world) => {
     const all = await addRunningStacks(bench, world, stacks)
     const dirs = all.map(({ dir }) => dir).join('\n')
-    const env = { DOCKER_HOST: bench.engine.dockerHost, DIRS: dirs }
+    const env = { ...baselineEnv(bench.engine.dockerHost), DIRS: dirs }
     const service = await world.start('all')
     for (const stack of all) await deployAndWait(service.client, stack.name)
     const ours = () => timed(() => Promise.all(all.map((stack) => deployOnce(service, stack.name))))

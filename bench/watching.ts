@@ -4,7 +4,7 @@ import { startRedis } from '../lab/redis.ts'
 import { publishImage } from '../lab/sample-image.ts'
 import { createWatching } from '../lab/watching.ts'
 import type { World } from '../lab/world.ts'
-import { knownStacks, withWorld, type Bench } from './bench-world.ts'
+import { baselineEnv, knownStacks, withWorld, type Bench } from './bench-world.ts'
 import { asFigure, asMeasurement, measurePairs, timed, type Measurement } from './measure.ts'
 import { residentMegabytes } from './process-stats.ts'
 
@@ -22,7 +22,7 @@ export function measureWatching(bench: Bench, count: number, pairs: number): Pro
       ([field]) => parseCounter(field)?.[0] === 'questions',
     )
     const asked = questions.reduce((sum, [, times]) => sum + Number(times), 0)
-    const environment = { DOCKER_HOST: bench.engine.dockerHost, DIRS: dirs.join('\n') }
+    const environment = { ...baselineEnv(bench.engine.dockerHost), DIRS: dirs.join('\n') }
     const loop = `printf '%s\\n' "$DIRS" | xargs -I{} docker compose --project-directory {} -f {}/compose.yaml pull -q`
     const measured = await measurePairs(
       pairs,

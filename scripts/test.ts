@@ -8,7 +8,7 @@ import { fetchNewestPair } from '../lab/newest-pair.ts'
 const root = join(import.meta.dirname, '..')
 const bin = (name: string) => join(root, 'node_modules/.bin', name)
 
-/** Engine, compose and docker collect garbage less often: a tenth of the processor time of a run. What is shipped sets its own. */
+/** The lab's engine, docker and compose collect garbage less often: a tenth of the processor time of a run. A worker passes it on to no compose. */
 const GARBAGE_COLLECTION = { GOGC: '400' }
 
 const CHECKS: [what: string, program: string, args: string[]][] = [

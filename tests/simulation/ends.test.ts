@@ -104,6 +104,22 @@ it.each(['a good image', 'an image that ends at once'])('an engine that stays aw
   expect(runs(host)).toBe(shape(first.engine.containers))
 })
 
+it('what an unproven release has left running is removed where the files no longer have it, and told', async () => {
+  const state = structuredClone(find('nothing new').state)
+  state.sources.definition.services['extra'] = { image: 'reg/cache:1', restart: 'unless-stopped' }
+  state.sources.version += '+'
+  const first = await simulate({ ...find('nothing new'), state }, [])
+  const next = structuredClone({ ...first.host.state, now: first.host.time.now() })
+  // As a deploy leaves it whose `verify` has failed, where nothing is rolled back.
+  const file = JSON.parse(next.disk['journal.json'] ?? '')
+  next.disk['journal.json'] = JSON.stringify({ ...file, unproven: true, proven: 1 })
+  delete next.sources.definition.services['extra']
+  next.sources.version += '+'
+  const { job, host } = await simulate({ ...find('nothing new'), state: next }, [])
+  expect(job.report).toMatchObject({ state: 'succeeded', changes: [{ service: 'extra', to: null }] })
+  expect(runs(host)).toBe(shape(find('nothing new').state.engine.containers))
+})
+
 it.each(['a stack of its own, good', 'a stack of its own, another service'])(
   'a worker whose releases would be lost refuses the deploy, and a plan says so: %s',
   async (name) => {

@@ -94,7 +94,8 @@ export function check(scenario: Scenario, { host, job, first }: Run, faults: Fau
     )
     must(release !== null && !unlike, `the release that is named does not run (${unlike?.[0]}): ${story}`)
   } else {
-    must(report.state === 'failed' && report.code === 'step_failed', `another end than those that there are: ${story}`)
+    const isKnown = report.state === 'canceled' ? !host.hasBegun : report.code === 'step_failed'
+    must(isKnown, `another end than those that there are: ${story}`)
     // What the other job had begun was finished before this one failed by itself.
     const other = scenario.next === 'another job' && runs === target
     must(runs === before || other, `failure, and what was before does not run: ${story}`)
@@ -105,7 +106,7 @@ export function check(scenario: Scenario, { host, job, first }: Run, faults: Fau
   const isHarmless = faults.every((fault) => !fault.startsWith('redis'))
   if (isHarmless || (host.hasBegun && scenario.next !== 'another job')) {
     if (scenario.ends === 'target') must(report.state === 'succeeded', `a good version did not come to run: ${story}`)
-    else must(report.state === 'failed', `a bad version came to run: ${story}`)
+    else must(report.state !== 'succeeded', `a bad version came to run: ${story}`)
     if (scenario.only && report.rolled_back)
       must(file.rejected['web']?.includes(scenario.only['web'] ?? '') === true, `a digest that was rolled back is not rejected: ${story}`)
     if (scenario.ends === 'before') must(report.rolled_back, `it was rolled back, and the report does not say so: ${story}`)

@@ -101,7 +101,11 @@ export async function makeScenarios(): Promise<Scenario[]> {
     })
   const second = await after(make('', 'target', (state) => (newImage('serve')(state), otherServices(state))).state, 'deploy')
   const onlyWeb = await after(make('', 'target', newImage('serve')).state, 'deploy')
-  const some = { only: { web: sha(`manifest ${sha('reg/web:1 2')}`) }, target: shape(onlyWeb.engine.containers) }
+  const some = {
+    replaces: { web: [sha(`manifest ${sha('reg/web:1 1')}`)] },
+    only: { web: sha(`manifest ${sha('reg/web:1 2')}`) },
+    target: shape(onlyWeb.engine.containers),
+  }
   return [
     make('nothing new', 'target', () => undefined),
     make('a good image', 'target', newImage('serve')),
@@ -126,6 +130,22 @@ export async function makeScenarios(): Promise<Scenario[]> {
       },
     }),
     make('a bad image that watching found', 'before', newImage('crash'), some),
+    make(
+      'an image that watching found before another one was deployed',
+      'untouched',
+      (state) => {
+        const { registry } = state.sources
+        const newest = registry['reg/web:1']
+        push(state, 'reg/web:1', '1.5', 'serve')
+        registry['no name'] = registry['reg/web:1'] ?? { id: '', digest: '', program: '' }
+        if (newest) registry['reg/web:1'] = newest
+      },
+      {
+        from: onlyWeb,
+        only: { web: sha(`manifest ${sha('reg/web:1 1.5')}`) },
+        replaces: { web: [sha(`manifest ${sha('reg/web:1 1')}`)] },
+      },
+    ),
     make('a good image, never deployed before', 'target', newImage('serve'), { from: unknown }),
     make(
       'a good image, and one of a kept release is gone',

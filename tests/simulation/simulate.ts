@@ -13,6 +13,8 @@ export interface Scenario {
   ends: 'target' | 'before' | 'untouched'
   /** The services that watching updates, with their digests. */
   only?: Record<string, string>
+  /** What these ran when that was decided. */
+  replaces?: Record<string, string[]>
   /** What runs when the target does, where the files do not say so. */
   target?: string
   /** The stack has the worker that updates it. */
@@ -38,7 +40,7 @@ export interface Run {
 export async function simulate(scenario: Scenario, strokes: Stroke[], keepLines = false): Promise<Run> {
   const { isSelf = false, keepsData = true } = scenario
   const host = new Host(JSON.parse(JSON.stringify(scenario.state)) as HostState, strokes, { isSelf, keepsData, keepLines })
-  const job = queue(host, '00000000-0000-7000-8000-000000000001', scenario.action, scenario.only)
+  const job = queue(host, '00000000-0000-7000-8000-000000000001', scenario.action, scenario)
   let failure: Error | undefined
   let isOver = false
   host.startHelperProcess = (name) => void helperLife(host, name)
@@ -69,8 +71,13 @@ export class Trouble extends Error {
   }
 }
 
-function queue(host: Host, id: string, action: Scenario['action'], only?: Scenario['only']): QueuedJob {
-  const watch = only && ({ only, source: 'watch', caller: 'watch' } as const)
+function queue(
+  host: Host,
+  id: string,
+  action: Scenario['action'],
+  { only, replaces }: Pick<Scenario, 'only' | 'replaces'> = {},
+): QueuedJob {
+  const watch = only && ({ only, ...(replaces && { replaces }), source: 'watch', caller: 'watch' } as const)
   const data = { stack: STACK, host: 'host', action, source: 'request' as const, caller: 'ci', ...watch }
   const job: QueuedJob = { id, data, attempt: 0, report: null }
   host.jobs.set(id, job)
@@ -92,7 +99,7 @@ async function live(host: Host, scenario: Scenario, first: QueuedJob): Promise<Q
       // Redis has lost it: what has begun is ended, and only then it is queued again.
       await recover(host, scenario)
       if (journalOf(host).file.untold.length === 0) break
-      job = queue(host, job.id, scenario.action, scenario.only)
+      job = queue(host, job.id, scenario.action, scenario)
     } else if (scenario.next === 'recovery') await recover(host, scenario)
     else if (scenario.next === 'another job' && starts === 0) {
       const other = queue(host, '00000000-0000-7000-8000-000000000002', 'deploy')

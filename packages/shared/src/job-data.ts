@@ -19,6 +19,8 @@ export const JobData = z.strictObject({
    * it a whole one: see `wholeKey`.
    */
   only: z.record(z.string(), z.string()).optional(),
+  /** Of a deploy that watching asks for: the digests of what each of those services ran when that was decided. What runs something else by then is left alone. */
+  replaces: z.record(z.string(), z.array(z.string())).optional(),
   source: JobSource.default('request'),
   /** Who asked first, for dashboard and history: the id of the key that signed. A request that joins what watching has asked for comes before that. */
   caller: z.string().max(256),

@@ -55,14 +55,13 @@ export async function converge(tools: Tools, course: Course, context: StepContex
     // Left out, they would not be started again with what they depend on.
     const restarted = restartedWith(release.definition, new Set(wrong)).filter((service) => service in release.services)
     const outages = engine.outages()
-    const end = await makeRun(
-      tools,
-      { ...course, files: course.files && round === 1 },
-      plan,
-      [...new Set([...wrong, ...restarted])],
-      context,
-    )
-    if (end.how === 'disproved' || (end.how === 'exited' && end.code !== 0)) await tellBroken(tools, course, plan, context)
+    let last = ''
+    const log = (line: string) => context.log((last = line))
+    const end = await makeRun(tools, { ...course, files: course.files && round === 1 }, plan, [...new Set([...wrong, ...restarted])], {
+      ...context,
+      log,
+    })
+    if (end.how === 'disproved' || (end.how === 'exited' && end.code !== 0)) await tellBroken(tools, course, plan, context, last)
     if (end.how === 'engine_away') {
       context.log(`the Docker Engine went away (${end.cause}); waiting for it`)
       await engine.ping(context.signal)
@@ -90,11 +89,17 @@ export async function converge(tools: Tools, course: Course, context: StepContex
   }
 }
 
-/** What those said last that have come to be broken: compose tells of them only that they did, and the way back removes them. */
-async function tellBroken(tools: Tools, course: Course, before: Plan, context: StepContext): Promise<void> {
-  const known = new Set(Object.values(before).flatMap(({ containers }) => containers.filter(isBroken).map(({ id }) => id)))
+/**
+ * What those said last that `up` has started in vain: compose tells of them only that they failed, and the way back removes them.
+ *
+ * @param last What compose said last: why it failed. It is said again, since the end of a tail is what is kept and sent.
+ */
+async function tellBroken(tools: Tools, course: Course, before: Plan, context: StepContext, last: string): Promise<void> {
+  const untouched = Object.values(before).filter(({ action }) => action === 'keep')
+  const known = new Set(untouched.flatMap(({ containers }) => containers.filter(isBroken).map(({ id }) => id)))
   const broken = (await observe(tools, course, context.signal)).filter((one) => isBroken(one) && !known.has(one.id))
   for (const container of broken) await logLastLines(tools, container, context)
+  if (broken.length > 0 && last) context.log(last)
 }
 
 /** Services whose definition cannot be told from their containers. */

@@ -41,8 +41,8 @@ export const Entry = z.object({
 })
 export type Entry = z.infer<typeof Entry>
 
-/** A stack's memory on its host. */
-export const JournalFile = z.object({
+/** A stack's memory on its host, as it is written. */
+const StoredJournal = z.object({
   version: z.literal(1),
   /** The number of the next release. */
   next: z.int(),
@@ -59,10 +59,31 @@ export const JournalFile = z.object({
   pulled: z.array(z.string()),
   /** The names that they came under, by id. */
   pulledAs: z.record(z.string(), z.string()).default({}),
-  /** Digests by service that watching leaves alone: their deploy was rolled back. */
-  rejected: z.record(z.string(), z.union([z.array(z.string()), z.string().transform((only) => [only])])).default({}),
+  /** Of what is rejected the last digest by service, which is all that an older worker knows of it, and those before it, the oldest first. */
+  rejected: z.record(z.string(), z.string()).default({}),
+  rejectedBefore: z.record(z.string(), z.array(z.string())).default({}),
 })
+
+/** A stack's memory on its host. */
+export const JournalFile = StoredJournal.transform(({ rejectedBefore, rejected, ...file }) => ({
+  ...file,
+  rejected: mapRejected(rejected, (last, service): string[] => [...(rejectedBefore[service] ?? []), last]),
+}))
 export type JournalFile = z.infer<typeof JournalFile>
+
+/** The text of a journal. */
+export function journalText({ rejected, ...file }: JournalFile): string {
+  const some = Object.fromEntries(Object.entries(rejected).filter(([, digests]) => digests.length > 0))
+  return JSON.stringify({
+    ...file,
+    rejected: mapRejected(some, (digests) => digests.at(-1) ?? ''),
+    rejectedBefore: mapRejected(some, (digests) => digests.slice(0, -1)),
+  } satisfies z.input<typeof StoredJournal>)
+}
+
+function mapRejected<From, To>(byService: Record<string, From>, map: (of: From, service: string) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(byService).map(([service, of]) => [service, map(of, service)]))
+}
 
 /** Where a journal is kept: named texts, each replaced whole and durably or not at all. */
 export interface JournalStore {

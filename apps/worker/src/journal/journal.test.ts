@@ -163,3 +163,16 @@ it('leaves what a later release of Deployer has written as it is', () => {
   expect(open).toThrow(JournalTooNew)
   expect(readdirSync(folder).filter((name) => name.includes('damaged'))).toEqual([])
 })
+
+it('rejected digests are written so that a worker which knows one of each service reads the last', () => {
+  const { folder, open } = newFolder()
+  const journal = open()
+  const { number } = journal.save(draft('one'))
+  journal.begin(entry(number, number))
+  journal.close(emptyReport('2026-01-01T00:00:00Z'), number, true, 5, { web: ['a', 'b'], db: ['x'] })
+  const written: unknown = JSON.parse(createFileStore(folder).read('journal.json') ?? '')
+  expect(written).toMatchObject({ rejected: { web: 'b', db: 'x' } })
+  expect(open().file.rejected).toEqual({ web: ['a', 'b'], db: ['x'] })
+  createFileStore(folder).write('journal.json', JSON.stringify({ ...(written as object), rejectedBefore: undefined }))
+  expect(open().file.rejected).toEqual({ web: ['b'], db: ['x'] })
+})

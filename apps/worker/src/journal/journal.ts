@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { RunReport } from '@deployer/shared/job'
 import { isSameRelease, Release } from '../release/release.ts'
-import { JOURNAL, JournalFile, JournalTooNew, type Entry, type JournalStore } from './journal-file.ts'
+import { JOURNAL, JournalFile, journalText, JournalTooNew, type Entry, type JournalStore } from './journal-file.ts'
 
 const Versioned = z.object({ version: z.number() })
 
@@ -187,7 +187,7 @@ export class Journal {
   }
 
   #write(file: JournalFile): void {
-    this.#store.write(JOURNAL, JSON.stringify(file))
+    this.#store.write(JOURNAL, journalText(file))
     this.#file = file
   }
 

@@ -14,7 +14,8 @@ import { asMadeNow } from './hashes.ts'
 import type { RunReporter } from './report-run.ts'
 import { survey, type Survey } from './survey.ts'
 import type { Draft } from './what-runs.ts'
-import { failedAt } from './outcome.ts'
+import { deployedMeanwhile, failedAt } from './outcome.ts'
+import { withoutOvertaken } from './without-overtaken.ts'
 
 /** A job of a stack, and what the pipeline has to know of the world around it. */
 export interface DeployRequest {
@@ -44,10 +45,14 @@ export interface Self {
  *
  * @throws {Refusal} before anything is changed, and the job's abort reason when it has to stop.
  */
-export async function deploy(tools: Tools, reporter: RunReporter, journal: Journal, request: DeployRequest): Promise<RunReport> {
-  const { job, self } = request
-  const surveyed = await survey(tools, journal, request)
+export async function deploy(tools: Tools, reporter: RunReporter, journal: Journal, asked: DeployRequest): Promise<RunReport> {
+  const surveyed = await survey(tools, journal, asked)
   if ('failed' in surveyed) return reporter.end(failedAt(surveyed.failed))
+  const signal = tools.clock.timeout(tools.limits.statusTimeout * 1000)
+  const job = await withoutOvertaken(tools.engine, asked.job, surveyed.own, signal)
+  if (!job) return reporter.end(deployedMeanwhile())
+  const request = { ...asked, job }
+  const { self } = request
   const found = await findTarget(tools, journal, request, surveyed)
   if ('failed' in found) return reporter.end(failedAt(found.failed))
   const { before, target } = found

@@ -165,9 +165,11 @@ function notPulledAgain(before: Release, target: Release): string {
  * How a stack is led to one of the two releases. A target that came from the stack's files is run from them as long as they are the same, and so
  * is a release before that differs in its images alone.
  */
-function courseOf(heading: Course['heading'], release: Release, other: Release, { fingerprint, job }: Entry): Course {
+function courseOf(heading: Course['heading'], release: Release, other: Release, { fingerprint, job, plan }: Entry): Course {
   const files = (heading === 'target' && job.action !== 'rollback') || isSameDefinition(release.definition, other.definition)
-  return { release: { ...release, fingerprint }, heading, replaces: [...Object.keys(other.services), ...other.lost], files }
+  // What an unproven release has left running is in neither of the two.
+  const planned = heading === 'target' ? Object.keys(plan) : []
+  return { release: { ...release, fingerprint }, heading, replaces: [...Object.keys(other.services), ...other.lost, ...planned], files }
 }
 
 function describeDown(before: Release, target: Release, now: Container[]): string {

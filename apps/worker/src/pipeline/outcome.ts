@@ -24,6 +24,14 @@ export function rolledBackMeanwhile(): Outcome {
   }
 }
 
+/** Of what watching has asked for. */
+export function deployedMeanwhile(): Outcome {
+  return {
+    ...canceled(),
+    message: 'Something else has been deployed while this job waited, which may be newer than what it was to deploy; nothing was changed.',
+  }
+}
+
 export function canceled(): Outcome {
   return { state: 'canceled', code: 'canceled', message: 'The job was canceled before anything was changed.' }
 }

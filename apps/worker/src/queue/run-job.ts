@@ -124,7 +124,7 @@ export async function passNoReturn(tools: JobTools, fence: RunFence, saver: Repo
 }
 
 function withoutOnly(data: JobData): JobData {
-  const { only: _, ...rest } = data
+  const { only: _, replaces: __, ...rest } = data
   return rest
 }
 

@@ -5,8 +5,8 @@ import type { Release } from './release.ts'
 /** Digests by service that are not deployed unless somebody asks. */
 export type Rejected = Record<string, string[]>
 
-/** How many are remembered of a service: as many as can be newer than what runs. */
-const MOST = 40
+/** How many digests of one image are remembered. */
+export const MOST_DIGESTS = 40
 
 /**
  * What a job makes of them: images that had to go again are added, also those that somebody has gone back from; and who deploys a stack
@@ -34,7 +34,7 @@ export function withoutRejected(job: JobData, rejected: Rejected): JobData | nul
 function add(rejected: Rejected, more: Record<string, string>): Rejected {
   const added = Object.entries(more).map(([service, digest]) => [
     service,
-    [...new Set([...(rejected[service] ?? []), digest])].slice(-MOST),
+    [...new Set([...(rejected[service] ?? []), digest])].slice(-MOST_DIGESTS),
   ])
   return { ...rejected, ...(Object.fromEntries(added) as Rejected) }
 }

@@ -102,16 +102,21 @@ describe('one service', () => {
   })
 
   it.each<[string, Partial<WatchedService>, Partial<Circumstances>, number | null]>([
-    ['could be deployed', {}, {}, NOW + 300_000],
+    ['could be deployed', {}, {}, null],
     ['settles', {}, { settle: 11 * HOUR }, NOW + HOUR],
     ['waits for the window', {}, { window: night }, Date.parse('2026-11-26T02:00:00Z')],
     ['is held for a while', {}, { hold: { until: NOW + HOUR } }, NOW + HOUR],
     ['is held', {}, { hold: { until: null } }, null],
     ['is told of', { mode: 'notify' }, {}, null],
     ['has nothing newer', { seen: seen(['a', 100]) }, {}, null],
-  ])('whose registry does not answer now is asked for again when what was seen before %s', (_, service, circumstances, next) => {
+  ])('whose registry does not answer now is asked for again when what was seen before %s', (what, service, circumstances, next) => {
     const decision = decide([{ ...web, source: 'unknown', ...service }], { ...free, ...circumstances })
-    expect(decision).toMatchObject({ updates: [{ state: 'unknown', available: null }], deploy: {}, next })
+    expect(decision).toMatchObject({
+      updates: [{ state: 'unknown', available: null }],
+      deploy: {},
+      next,
+      unanswered: what === 'could be deployed',
+    })
   })
 
   it('does not starve by min_age where its name moves faster: it gets the newest that is old enough', () => {

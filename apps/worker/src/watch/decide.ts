@@ -15,7 +15,7 @@ export interface WatchedService {
   seen: Seen[]
   /** `local`: it has no registry; `unknown`: that did not answer. */
   source: 'answered' | 'local' | 'unknown'
-  /** Digests that are left out: since somebody wants it so, and since their deploys were rolled back. */
+  /** Digests that are left out: since somebody wants it so, and since their deploys were rolled back, or somebody went back from them. */
   skipped: string | null
   quarantined: string[]
 }
@@ -38,10 +38,9 @@ export interface Decision {
   deploy: Record<string, string>
   /** The next moment at which time alone changes something, in milliseconds since 1970. */
   next: number | null
+  /** Whether a registry did not answer whose former answer could be deployed now. */
+  unanswered: boolean
 }
-
-/** Milliseconds after which a registry that did not answer is asked again, where what it gave before could be deployed. */
-const ASK_AGAIN = 300_000
 
 /** Decides what becomes of the new images of one stack. */
 export function decide(services: WatchedService[], circumstances: Circumstances): Decision {
@@ -58,6 +57,7 @@ export function decide(services: WatchedService[], circumstances: Circumstances)
     unheld: Object.fromEntries(unheld) as Unheld,
     deploy: Object.fromEntries(deploy) as Record<string, string>,
     next: moments.length === 0 ? null : Math.min(...moments),
+    unanswered: judged.some((one) => one.unanswered),
   }
 }
 
@@ -67,6 +67,7 @@ interface Judgement {
   unheld?: Unheld[string]
   /** When time alone changes something, or has. */
   moments: number[]
+  unanswered?: boolean
 }
 
 /** @returns `null` where nothing is newer than what runs. */
@@ -85,7 +86,9 @@ function judge(one: WatchedService, circumstances: Circumstances, settled: numbe
   const chosen = mode === 'notify' ? usable.at(-1) : (usable.findLast((seen) => ripe(seen) <= now) ?? usable[0])
   if (source === 'unknown') {
     const update = { ...known, ...nothing, state: source }
-    return { update, moments: chosen && mode === 'update' ? momentsUnanswered(ripe(chosen), settled, circumstances) : [] }
+    if (!chosen || mode !== 'update' || hold?.until === null) return { update, moments: [] }
+    const due = Date.parse(whenFree(ripe(chosen), settled, hold?.until ?? 0, circumstances).eligible_at)
+    return { update, moments: [due], unanswered: due <= now }
   }
   const about = chosen ?? all.at(-1)
   if (!about) return null
@@ -98,14 +101,6 @@ function judge(one: WatchedService, circumstances: Circumstances, settled: numbe
   if (!hold || (hold.until !== null && until <= now)) return { update: { ...told, ...unheld }, moments }
   const eligible_at = hold.until === null ? null : whenFree(ripe(chosen), settled, until, circumstances).eligible_at
   return { update: { ...told, eligible_at, state: 'held' }, unheld, moments }
-}
-
-/** When the registry is asked again about what it gave before: when that could be deployed. */
-function momentsUnanswered(ripe: number, settled: number, circumstances: Circumstances): number[] {
-  const { now, hold } = circumstances
-  if (hold?.until === null) return []
-  const { state, eligible_at } = whenFree(ripe, settled, hold?.until ?? 0, circumstances)
-  return [state === 'pending' && Date.parse(eligible_at) <= now ? now + ASK_AGAIN : Date.parse(eligible_at)]
 }
 
 /** What is in the way of a digest beside a hold, and when nothing is any more. */

@@ -25,6 +25,8 @@ export const KnownStack = z.object({
   told: z.record(z.string(), z.string()),
   /** When time alone changes something next: RFC 3339. */
   next: z.iso.datetime().nullable(),
+  /** How often in a row a registry was asked for what could have been deployed, and did not answer. */
+  unanswered: z.number().default(0),
 })
 export type KnownStack = z.infer<typeof KnownStack>
 

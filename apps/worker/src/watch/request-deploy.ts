@@ -13,15 +13,17 @@ type Asked = 'covered' | 'later' | { jobId: string }
  * runs, nothing is left to ask for.
  *
  * @param only Digests by service.
+ * @param replaces Digests of what runs of these services.
  */
 export async function requestDeploy(
   redis: Redis,
   host: string,
   stack: string,
   only: Record<string, string>,
+  replaces: Record<string, string[]>,
   retention: number,
 ): Promise<Asked> {
-  const data: JobData = { stack, host, action: 'deploy', only, source: 'watch', caller: 'watch' }
+  const data: JobData = { stack, host, action: 'deploy', only, replaces, source: 'watch', caller: 'watch' }
   const queue = new Queue(queueName(host, stack), { connection: redis, ...QUEUE_OPTIONS, defaultJobOptions: jobOptions(retention) })
   try {
     const covers = (one: Record<string, string>) => Object.entries(only).every(([service, digest]) => one[service] === digest)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MOST_DIGESTS } from '../release/rejected.ts'
 
 /** A digest of an image's name. */
 export const Seen = z.object({
@@ -9,9 +10,6 @@ export const Seen = z.object({
   offered: z.boolean(),
 })
 export type Seen = z.infer<typeof Seen>
-
-/** How many digests of a name are remembered. */
-const MOST = 40
 
 /**
  * Remembers which digests run under a name, and which one its registry gives for it now. The newest comes last.
@@ -26,8 +24,9 @@ export function remember(seen: Seen[], offered: string | null, running: string[]
   // What was found running is no older than what the name had before, and no newer than what it has now.
   const place = hasMoved || current === -1 ? seen.length : current
   const list = seen.toSpliced(place, 0, ...found.map((digest) => ({ digest, at, offered: false })))
-  if (!hasMoved) return list.slice(-MOST)
-  return [...list.filter(({ digest }) => digest !== offered), { digest: offered, at, offered: true }].slice(-MOST)
+  const all = hasMoved ? [...list.filter(({ digest }) => digest !== offered), { digest: offered, at, offered: true }] : list
+  // Without what runs nobody could tell what is newer.
+  return all.filter(({ digest }, index) => index >= all.length - MOST_DIGESTS || running.includes(digest))
 }
 
 /**

@@ -100,3 +100,39 @@ it('what a waiting job of watching is not about is asked for again, and what it 
   await settle(look, true)
   expect([nextOf('two'), await waiting('two')]).toEqual([null, [{ db: 'new', web: 'new' }]])
 })
+
+it('a registry that does not answer is asked again after ever longer times, and not for ever; whoever makes known what is so changes nothing of that', async () => {
+  const look = await lookAt('silent', { web: 3 })
+  const answer = (source: 'answered' | 'unknown') =>
+    memory.update(({ names }) => {
+      const name = names['silent/web']
+      if (name) name.source = source
+    })
+  await answer('unknown')
+  const pauses: number[] = []
+  for (;;) {
+    await settle(look, true)
+    const next = nextOf('silent')
+    if (next === null) break
+    await settle(look, false)
+    expect(nextOf('silent')).toBe(next)
+    pauses.push((Date.parse(next) - now) / 60_000)
+    now = Date.parse(next)
+  }
+  expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 320, 640])
+  await answer('answered')
+  await settle(look, false)
+  await answer('unknown')
+  await settle(look, true)
+  expect(nextOf('silent')).toBe(time(now + 5 * 60_000))
+  expect(await waiting('silent')).toEqual([])
+})
+
+it('a job of watching says what ran of its services when it was asked for', async () => {
+  const look = await lookAt('alone', { web: 3 })
+  await settle(look, true)
+  const queue = new Queue(queueName('nas', 'alone'), { connection: redis, ...QUEUE_OPTIONS })
+  const [job] = await queue.getJobs(['waiting'])
+  await queue.close()
+  expect(job?.data).toMatchObject({ only: { web: 'new' }, replaces: { web: ['old'] } })
+})

@@ -28,6 +28,10 @@ export interface SettleTools {
 /** Milliseconds until what could not be done is tried again. */
 export const AGAIN = 30_000
 
+/** Milliseconds until a registry is asked again that did not answer, twice as long each time, and so many times: then the next check asks. */
+const ASK_AGAIN = 300_000
+const MOST_AGAIN = 8
+
 /** Those that are news by themselves: what is deployed at once is told by its job. */
 const NEWS: readonly UpdateState[] = ['notify', 'cooling', 'window', 'held']
 
@@ -58,7 +62,13 @@ export async function settleStacks(
         if (former) await redis.hdel(updatesKey(host), stack)
         continue
       }
-      const known: KnownStack = { told: {}, ...former, checked_at: how.checked || !former ? now : former.checked_at, next: null }
+      const known: KnownStack = {
+        told: {},
+        unanswered: 0,
+        ...former,
+        checked_at: how.checked || !former ? now : former.checked_at,
+        next: null,
+      }
       const decision = decisionOf(tools, file, look, heldUntil(holds[stack], ahead, now), skips, now)
       const updates = wishes.problem === null ? decision.updates : unreadable(look)
       const fresh = updates.filter(({ service, available, state }) => NEWS.includes(state) && known.told[service] !== available)
@@ -72,12 +82,16 @@ export async function settleStacks(
       // Who only makes known what is so leaves what is due to who is woken for it.
       const isDue = !how.deploys && former?.next && former.next <= now
       known.next = isDue ? former.next : timeOrNull(decision.next)
+      if (how.deploys || !decision.unanswered) {
+        known.unanswered = decision.unanswered ? known.unanswered + 1 : 0
+        known.next = earlier(known.next, timeOrNull(askAgain(known.unanswered, Date.parse(now))))
+      } else known.next = earlier(known.next, former?.next ?? null)
       file.stacks[stack] = known
       const published: StackUpdates = { checked_at: known.checked_at, updates, unheld: decision.unheld }
       await redis.hset(updatesKey(host), stack, JSON.stringify(published))
       found.set(stack, updates)
       if (!how.deploys || Object.keys(decision.deploy).length === 0) continue
-      const asked = await requestDeploy(redis, host, stack, decision.deploy, tools.retention)
+      const asked = await requestDeploy(redis, host, stack, decision.deploy, runningOf(look), tools.retention)
       if (asked === 'later') known.next = timeOrNull(Date.parse(now) + AGAIN)
       if (typeof asked === 'object')
         logger.info(
@@ -88,6 +102,21 @@ export async function settleStacks(
     if (news.length > 0) await tell(redis, { kind: 'updates', at: now, host, updates: news })
     return found
   })
+}
+
+/** Digests of what runs, by service. */
+function runningOf({ sightings }: StackLook): Record<string, string[]> {
+  return Object.fromEntries(sightings.map(({ service, running }) => [service, running]))
+}
+
+/** @param unanswered How often it was asked in vain. @returns `null`: no more. */
+function askAgain(unanswered: number, now: number): number | null {
+  return unanswered === 0 || unanswered > MOST_AGAIN ? null : now + ASK_AGAIN * 2 ** (unanswered - 1)
+}
+
+/** RFC 3339, in UTC. */
+function earlier(one: string | null, other: string | null): string | null {
+  return one === null || (other !== null && other < one) ? other : one
 }
 
 function decisionOf(
