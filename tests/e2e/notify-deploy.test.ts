@@ -37,7 +37,7 @@ it('a deploy says which version came, a bad one what it said at its end, and the
   expect(told.map(({ type }) => type)).toEqual(['succeeded', 'rolled_back', 'recovered'])
   expect(told[0]?.['message']).toMatch(/web: \S+ 1\.0 \([0-9a-f]{12}\) → 1\.1 \([0-9a-f]{12}\) – https:\/\/git\.example\.com\/sample/)
   expect(told[1]?.['message']).toMatch(
-    /^Tried, and taken back: web: \S+ 1\.1 \([0-9a-f]{12}\) → 1\.2 \([0-9a-f]{12}\) – https:\/\/git\.example\.com\/sample$/m,
+    /^Taken back: web: \S+ 1\.1 \([0-9a-f]{12}\) → 1\.2 \([0-9a-f]{12}\) – https:\/\/git\.example\.com\/sample$/m,
   )
   expect(told[1]?.['message']).toContain('this version cannot start')
   expect(told[1]?.['data'].job).toMatchObject({ changes: [], taken_back: [{ service: 'web', from_version: '1.1', to_version: '1.2' }] })

@@ -110,7 +110,7 @@ describe('the pages', () => {
 
   it('show what a deploy that was rolled back had tried', async () => {
     const { text } = await page(`/ui/jobs/${scene.jobs.rolledBack}`)
-    expect(text).toMatch(/Tried, and taken back[\s\S]*grafana[\s\S]*11\.4\.1/)
+    expect(text).toMatch(/Taken back[\s\S]*grafana[\s\S]*11\.4\.1/)
     expect(text).not.toContain('No container was made anew.')
   })
 

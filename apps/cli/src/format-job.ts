@@ -34,7 +34,7 @@ export function formatJob(job: Job): string {
   }
   lines.push(
     ...job.changes.map(formatChange),
-    ...job.taken_back.map((change) => `tried, and taken back: ${formatChange(change)}`),
+    ...job.taken_back.map((change) => `taken back: ${formatChange(change)}`),
     ...formatDegraded(job),
     ...(job.plan ? formatPlan(job).map(({ text }) => text) : []),
   )

@@ -102,3 +102,6 @@ function parseHold(json: string): Hold | null {
 export function skipsKey(host: string): string {
   return `${KEY_PREFIX}:skips:${host}`
 }
+
+/** How the line of a check goes on after service and image, where the registry gave no answer; why follows. The command line shows those lines. */
+export const IS_UNKNOWN = 'is unknown: '

@@ -39,7 +39,7 @@ const STATES: Record<Updates['updates'][number]['state'], string> = {
   notify: 'is not deployed by itself',
   held: 'the stack is held',
   skipped: 'is skipped',
-  quarantined: 'was rolled back, and is not tried again by itself',
+  quarantined: 'was rolled back, or gone back from, and is not tried again by itself',
   local: 'has no registry',
   unknown: 'its registry does not answer',
 }
@@ -66,7 +66,7 @@ export function jobMessage(
     lines: [
       ...(late ? ['What this job had left open has been ended.'] : []),
       ...describeChanges(job.changes),
-      ...describeChanges(job.taken_back).map((line) => `Tried, and taken back: ${line}`),
+      ...describeChanges(job.taken_back).map((line) => `Taken back: ${line}`),
       ...(job.message === null ? [] : [`${job.message}${refused ? ` (${code})` : ''}`]),
       ...(job.degraded.length === 0 ? [] : [`Broken before, and still: ${job.degraded.join(', ')}`]),
       `On ${host}${job.release === null ? '' : `, release ${job.release}`}, asked for by ${asked}; job ${job_id}`,

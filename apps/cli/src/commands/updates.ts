@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Job } from '@deployer/shared/job'
-import type { Hold, Update } from '@deployer/shared/updates'
+import { IS_UNKNOWN, type Hold, type Update } from '@deployer/shared/updates'
 import type { ApiClient } from '../api-client.ts'
 import type { Terminal } from '../context.ts'
 import { exitCodeOf } from '../exit-codes.ts'
@@ -48,7 +48,7 @@ export async function checkStacks(stack: string | undefined, options: StartOptio
 
 /** What a check says of registries that gave no answer. */
 function unanswered({ steps }: Job): string[] {
-  return steps.flatMap(({ tail }) => tail.split('\n').filter((line) => line.includes(' is unknown: '))).map((line) => `  ${line}`)
+  return steps.flatMap(({ tail }) => tail.split('\n').filter((line) => line.includes(` ${IS_UNKNOWN}`))).map((line) => `  ${line}`)
 }
 
 /** `deployer updates`: newer images, and why they are not deployed yet. */

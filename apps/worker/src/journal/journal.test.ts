@@ -176,3 +176,32 @@ it('rejected digests are written so that a worker which knows one of each servic
   createFileStore(folder).write('journal.json', JSON.stringify({ ...(written as object), rejectedBefore: undefined }))
   expect(open().file.rejected).toEqual({ web: ['b'], db: ['x'] })
 })
+
+it('keeps what was well last, also where it is older than those that are kept', () => {
+  const { open } = newFolder()
+  const journal = open()
+  const old = deploy(journal, 'old', true, 5)
+  for (const name of ['b', 'c']) deploy(journal, name, true, 5)
+  journal.begin(entry(old, journal.file.current ?? 0))
+  journal.close(entry(old, 0).report, old, true, 2)
+  deploy(journal, 'bad', false, 2)
+  expect(open().lastProven()?.number).toBe(old)
+})
+
+it('tells once of a job whose engine stays away, however often somebody tries to end it', () => {
+  const { open } = newFolder()
+  const journal = open()
+  const before = journal.save(draft('before'), true).number
+  const target = journal.save(draft('target')).number
+  journal.begin(entry(target, before))
+  for (let times = 0; times < 2; times++) journal.tellUnfinished(entry(target, before).report)
+  expect(open().file.untold).toHaveLength(1)
+})
+
+it('remembers each image that a deploy has brought, also beside one that it knew', () => {
+  const { open } = newFolder()
+  const journal = open()
+  journal.addPulled({ one: 'web:1' })
+  journal.addPulled({ one: 'web:1', two: 'db:1' })
+  expect(open().file).toMatchObject({ pulled: ['one', 'two'], pulledAs: { one: 'web:1', two: 'db:1' } })
+})

@@ -34,3 +34,12 @@ it.each<[string, Partial<Release>]>([
 ])('compose is asked where %s', async (_, more) => {
   expect(await hashOfWeb(more)).toEqual(['asked'])
 })
+
+it.each([{ volumes_from: ['db'] }, { network_mode: 'service:db' }, { ipc: 'service:db' }, { pid: 'service:db' }])(
+  'what compose makes of %j has the id of a container in it, and cannot be told',
+  async (more) => {
+    const tools = { compose: { run: async () => ({ exitCode: 0, stdout: 'web asked\n' }) } } as unknown as Tools
+    const own = { ...draft, definition: { name: 'media', services: { web: { image: 'web', ...more } } } } as unknown as Draft
+    expect((await withHashes(tools, own, null, new AbortController().signal)).services['web']?.hashes).toBe(null)
+  },
+)

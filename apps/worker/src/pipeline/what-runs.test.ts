@@ -47,3 +47,21 @@ it.each<[string, ReturnType<typeof contentsOf>, Release['contents']]>([
     undefined,
   ],
 ])('what runs was made from: %s', async (_, contents, expected) => expect(await contents).toEqual(expected))
+
+it.each<[string, Partial<Container>[], Partial<ServiceRelease>]>([
+  [
+    'one that runs goes before one that ended',
+    [
+      { state: 'exited', imageId: 'old' },
+      { state: 'running', imageId: 'a' },
+    ],
+    { imageId: 'a', stopped: false },
+  ],
+  ['one that was stopped by hand', [{ state: 'exited', exitCode: 137 }], { stopped: true, mayEnd: true }],
+  ['one that was made and never started', [{ state: 'created', exitCode: 0 }], { stopped: true, mayEnd: true }],
+  ['one that has done its work', [{ state: 'exited', exitCode: 0 }], { stopped: false, mayEnd: true }],
+])('of a service: %s', async (_, containers, expected) => {
+  const own = containers.map((one) => ({ service: 'web', configHash: '1', ...one })) as Container[]
+  const { services } = await whatRuns(own, [kept({ web: '1' })], async () => null, null)
+  expect(services['web']).toMatchObject(expected)
+})

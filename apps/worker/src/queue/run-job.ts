@@ -141,7 +141,7 @@ async function tidy(
       // What a failed deploy has brought can be looked at until one succeeds.
       if (state === 'succeeded') await releaseImages(engine, stack, journal, clock.timeout(30_000))
     } finally {
-      // Last, since it waits for the disk: who is answered by this process has been meanwhile.
+      // Last, since it waits for the disk, and who waits for the job's end is answered by the same process.
       journal.told(jobId)
     }
   } catch (error) {

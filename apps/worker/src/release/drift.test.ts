@@ -44,6 +44,7 @@ describe('a stack has drifted from', () => {
     ['one of two', { count: 2 }, [{}], true],
     ['two of one', {}, [{}, {}], true],
     ['one that is being replaced', {}, [{}, { configHash: 'h2', state: 'created' }], false],
+    ['one that compose is just putting in the place of another', {}, [{ configHash: 'h2', replaces: 'web-1' }], false],
     ['one that has ended', {}, [{ state: 'exited' }, { service: 'db' }], false],
     ['none of a service', {}, [{ service: 'db' }], true],
     ['none of one that ended by itself', { mayEnd: true }, [{ service: 'db' }], false],

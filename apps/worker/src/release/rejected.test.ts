@@ -6,6 +6,7 @@ const release = (digests: Record<string, string | null>) =>
   ({ services: Object.fromEntries(Object.entries(digests).map(([service, digest]) => [service, { digest }])) }) as unknown as Release
 const before = release({ web: 'a', db: 'x', built: null })
 const target = release({ web: 'b', db: 'x', built: null, cache: 'n' })
+const updated = { action: 'deploy', source: 'watch', only: { web: 'b' } } as const
 const watched = { action: 'deploy', source: 'watch' } as const
 const signed = { action: 'deploy', source: 'request' } as const
 const back = { action: 'rollback', source: 'request' } as const
@@ -24,7 +25,13 @@ it.each([
   ],
   ['one that changed nothing', watched, { ...rolledBack, rolled_back: false }, { web: ['o'] }, { web: ['o'] }],
   ['a signed one that is well forgives all', signed, well, { web: ['o'], db: ['p'] }, {}],
-  ['a watched one that is well forgives nothing', watched, well, { db: ['p'] }, { db: ['p'] }],
+  [
+    'a watched one that is well forgives what the names of its services have moved on from',
+    updated,
+    well,
+    { web: ['o'], db: ['p'] },
+    { db: ['p'] },
+  ],
   ['a rollback on request leaves what it goes back from', back, well, { db: ['p'] }, { db: ['p'], web: ['a'] }],
   ['one more, which goes back further, forgives nothing', back, well, { web: ['z'] }, { web: ['z', 'a'] }],
 ] as const)('%s', (_, job, report, rejected, after) => {

@@ -10,17 +10,17 @@ export const MOST_DIGESTS = 40
 
 /**
  * What a job makes of them: images that had to go again are added, also those that somebody has gone back from; and who deploys a stack
- * successfully wants what its names give.
+ * successfully wants what its names give. What watching has deployed has come after those of its services: their names have moved on.
  */
 export function rejectedAfter(
   rejected: Rejected,
-  job: Pick<JobData, 'action' | 'source'>,
+  job: Pick<JobData, 'action' | 'source' | 'only'>,
   report: Pick<RunReport, 'state' | 'rolled_back' | 'code'>,
   target: Release | null,
   before: Release | null,
 ): Rejected {
   if (report.state === 'succeeded' && job.action === 'rollback') return add(rejected, onlyIn(before, target))
-  if (report.state === 'succeeded') return job.source === 'watch' ? rejected : {}
+  if (report.state === 'succeeded') return job.source === 'watch' ? withoutServices(rejected, Object.keys(job.only ?? {})) : {}
   return report.rolled_back || report.code === 'rollback_failed' ? add(rejected, onlyIn(target, before)) : rejected
 }
 
@@ -29,6 +29,10 @@ export function withoutRejected(job: JobData, rejected: Rejected): JobData | nul
   if (!job.only) return job
   const left = Object.entries(job.only).filter(([service, digest]) => !rejected[service]?.includes(digest))
   return left.length === 0 ? null : { ...job, only: Object.fromEntries(left) }
+}
+
+function withoutServices(rejected: Rejected, services: string[]): Rejected {
+  return Object.fromEntries(Object.entries(rejected).filter(([service]) => !services.includes(service)))
 }
 
 function add(rejected: Rejected, more: Record<string, string>): Rejected {

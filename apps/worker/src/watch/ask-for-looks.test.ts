@@ -112,3 +112,13 @@ it('what is remembered is changed by one at a time, and outlives damage', async 
   expect(memories[0]?.read().names).toEqual({})
   expect(damaged).toEqual(['yes'])
 })
+
+it('a name that its registry does not have is local only where no stack runs an image that came from there', async () => {
+  const memory = createMemory(folder(), PATH, () => undefined)
+  const ask = async () => {
+    throw new NoAnswer('no such image', 404)
+  }
+  const looks = [look('built', { 'reg.example.com/app:1': [] }), look('pulled', { 'reg.example.com/app:1': ['old'] })]
+  expect((await askForLooks({ memory, clock: machineClock, ask }, looks, never)).local).toEqual([])
+  expect(memory.read().names['reg.example.com/app:1']?.source).toBe('unknown')
+})

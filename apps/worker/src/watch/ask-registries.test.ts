@@ -106,3 +106,15 @@ it('questions to one registry are spread, and those to others do not wait for th
   await askRegistries(all, async () => 'digest', still, { ...busy }, never)
   expect(waits.sort((a, b) => a - b)).toEqual([50, 100, 150])
 })
+
+it('the longest pause of several that were asked at once counts', async () => {
+  const after = [3600, 60]
+  const ask: AskRegistry = async () => {
+    const seconds = after.shift() ?? 0
+    await machineClock.wait(seconds === 3600 ? 5 : 40, never)
+    throw new NoAnswer('slow down', 429, seconds)
+  }
+  const left: LeftAlone = { pauses: {}, refusals: {} }
+  await askRegistries(questions('longest.example.com', 2), ask, clock, left, never)
+  expect(left.pauses).toEqual({ 'longest.example.com': new Date(now + 60 * MINUTE).toISOString() })
+})

@@ -1,4 +1,4 @@
-import type { Update } from '@deployer/shared/updates'
+import { IS_UNKNOWN, type Update } from '@deployer/shared/updates'
 import type { StackLook } from './look-at-stacks.ts'
 import type { WatchFile } from './memory.ts'
 
@@ -14,7 +14,7 @@ export function describeLook({ sightings, wishes }: StackLook, updates: Update[]
 
 function describe({ state, available, eligible_at }: Update, problem: string | null): string {
   if (state === 'local') return 'has no registry'
-  if (state === 'unknown') return `is unknown: ${problem ?? 'its registry was not asked yet'}`
+  if (state === 'unknown') return `${IS_UNKNOWN}${problem ?? 'its registry was not asked yet'}`
   const when = eligible_at === null || state === 'pending' ? '' : ` until ${eligible_at}`
   return `has ${available?.slice(0, 19)} (${state}${when})`
 }

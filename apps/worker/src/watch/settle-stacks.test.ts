@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Queue } from 'bullmq'
+import { Queue, Worker } from 'bullmq'
 import { afterAll, expect, it } from 'vitest'
 import { connectRedis, PATIENT } from '@deployer/shared/connect-redis'
 import { createLogger } from '@deployer/shared/logger'
-import { queueName } from '@deployer/shared/queue'
+import { OUTBOX_KEY } from '@deployer/shared/outbox'
+import { KEY_PREFIX, queueName } from '@deployer/shared/queue'
+import { holdsKey } from '@deployer/shared/updates'
 import { QUEUE_OPTIONS } from '@deployer/shared/retention'
 import { UpdateWindow } from '@deployer/shared/update-window'
 import { createFileStore, journalFolder } from '../journal/file-store.ts'
@@ -135,4 +137,40 @@ it('a job of watching says what ran of its services when it was asked for', asyn
   const [job] = await queue.getJobs(['waiting'])
   await queue.close()
   expect(job?.data).toMatchObject({ only: { web: 'new' }, replaces: { web: ['old'] } })
+})
+
+it('what waits is told of once, however often it is decided about', async () => {
+  const look = await lookAt('told', { web: 1 }, { minAge: 9 * HOUR })
+  await redis.del(OUTBOX_KEY)
+  for (let times = 0; times < 3; times++) await settle(look, true)
+  expect(await redis.xlen(OUTBOX_KEY)).toBe(1)
+})
+
+it.each([-4, 4])('when a hold is over is judged by Redis, from whose clock that of the host differs by %d hours', async (hours) => {
+  const [seconds = 0] = (await redis.time()).map(Number)
+  const former = now
+  now = seconds * 1000 + hours * HOUR
+  const stack = `held${hours}`
+  const look = await lookAt(stack, { web: 1 })
+  const hold = (until: number) =>
+    redis.hset(holdsKey('nas'), stack, JSON.stringify({ reason: 'why', by: 'me', since: time(0), until: time(until) }))
+  await hold(seconds * 1000 + HOUR)
+  await settle(look, true)
+  expect(await waiting(stack)).toEqual([])
+  await hold(seconds * 1000 - HOUR)
+  await settle(look, true)
+  expect(await waiting(stack)).toEqual([{ web: 'new' }])
+  now = former
+})
+
+it('a deploy for all that runs already has seen what its names gave when it began, so what is newer is asked for behind it', async () => {
+  const look = await lookAt('busy', { web: 1 })
+  const queue = new Queue(queueName('nas', 'busy'), { connection: redis, ...QUEUE_OPTIONS })
+  await queue.add('deploy', { stack: 'busy', host: 'nas', action: 'deploy', caller: 'ci', source: 'request' })
+  const worker = new Worker(queue.name, null, { connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true })
+  expect(await worker.getNextJob('token')).toBeDefined()
+  await settle(look, true)
+  expect(await waiting('busy')).toEqual([{ web: 'new' }])
+  await worker.close()
+  await queue.close()
 })

@@ -48,7 +48,8 @@ export const en = {
     notify: 'Told of only; you deploy it.',
     held: 'The stack is held.',
     skipped: 'Somebody left this digest out.',
-    quarantined: 'Its deploy was rolled back: not tried again by itself. A deploy that you ask for tries it.',
+    quarantined:
+      'Its deploy was rolled back, or somebody went back from it: not tried again by itself. A deploy that you ask for tries it.',
     local: 'Nothing to compare it with.',
     unknown: 'Nothing is known of a newer image.',
   },
@@ -190,7 +191,7 @@ export const en = {
     logGap: '… older lines are no longer kept …',
     changes: 'Changes',
     noChanges: 'No container was made anew.',
-    takenBack: 'Tried, and taken back',
+    takenBack: 'Taken back',
     columns: { service: 'Service', what: 'What', from: 'From', to: 'To', why: 'Why' },
     reasons: { image: 'other image', definition: 'other definition', missing: 'was missing', stopped: 'was stopped' },
     replaced: 'made anew',
