@@ -19,6 +19,7 @@ import { startRegistry } from '../../lab/registry.ts'
 import { publishImage } from '../../lab/sample-image.ts'
 import { until } from '../../lab/until.ts'
 import { webFile } from '../../lab/world.ts'
+import { COMPILE_CACHE } from '../../launcher/node-options.mjs'
 import { engine, registry, useWorld } from '../support.ts'
 
 const repository = join(import.meta.dirname, '../..')
@@ -126,6 +127,7 @@ async function run(block: string): Promise<{ code: number; output: string }> {
     NOTIFY_URL: `http://127.0.0.1:${(chat.address() as AddressInfo).port}`,
     DATA_DIR: world.root,
     NODE_IMAGE: NODE_TAG,
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
   }
   return new Promise((resolve) => {
     const child = execFile('bash', ['-euo', 'pipefail', '-c', here(block)], { env, cwd: copy, timeout: 100_000 }, (_, stdout, stderr) => {

@@ -94,4 +94,7 @@ it('a variable that came from a shell is missed before it is lost, and doctor sa
   // The other one never had a value, so nothing changes by it.
   expect(good.body, good.text).toMatchObject({ ok: true, changes: [] })
   expect(await stack.idsOf('web')).toEqual(before)
+  stack.rewrite(webFile(image('unset'), '    environment: { TOKEN: "${TOKEN}", EMPTY: "${EMPTY}", MORE: "1" }\n'))
+  const more = await deployAndWait(client, stack.name)
+  expect(more.body, more.text).toMatchObject({ ok: true, changes: [{ service: 'web', why: 'definition' }] })
 })

@@ -11,7 +11,8 @@ const { client } = await world.start('all', { ROLLBACK: 'false', HEALTH_TIMEOUT:
 
 it('without rollback a service that loops is never a success, however often it is asked; the cure is', async () => {
   await publishImage(engine, image('loop'), 'v1')
-  const stack = await startStack(world, client, 'loop', webFile(image('loop'), '    restart: always\n'))
+  const file = webFile(image('loop'), '    restart: always\n')
+  const stack = await startStack(world, client, 'loop', file)
   const bad = await publishImage(engine, image('loop'), 'v2', 'crash')
   const first = await deployAndWait(client, stack.name)
   expect([first.status, first.body.rolled_back], JSON.stringify(first.body)).toEqual([500, false])
@@ -20,6 +21,13 @@ it('without rollback a service that loops is never a success, however often it i
   // Nothing is made anew by this one, so it is not by new containers that it can tell.
   const second = await deployAndWait(client, stack.name)
   expect([second.status, second.body.code], JSON.stringify(second.body)).toEqual([500, 'step_failed'])
+  // An `up` that comes to nothing proves nothing either.
+  stack.rewrite((port) => `${file(port)}    networks: [gone]\nnetworks: { gone: { external: true } }\n`)
+  const nothing = await deployAndWait(client, stack.name)
+  expect(nothing.body.message, nothing.text).toContain('Nothing had been changed')
+  stack.rewrite(file)
+  const third = await deployAndWait(client, stack.name)
+  expect([third.status, third.body.code], JSON.stringify(third.body)).toEqual([500, 'step_failed'])
   await publishImage(engine, image('loop'), 'v3')
   const cured = await deployAndWait(client, stack.name)
   expect(cured.body, JSON.stringify(cured.body)).toMatchObject({ ok: true, changes: [{ from: bad }] })
@@ -53,4 +61,21 @@ it('once rollback is on again, the way back from what was left without one leads
   const { body, text } = await deployAndWait(client, stack.name)
   expect(body, text).toMatchObject({ code: 'step_failed', rolled_back: true, release: 1 })
   await untilPage(stack, 'v1')
+})
+
+it('why an up failed stands at the end of its tail, behind what the service said that failed, each time', async () => {
+  await publishImage(engine, image('task'), 'v1')
+  const file = (script: string) =>
+    webFile(
+      image('task'),
+      `    depends_on: { migrate: { condition: service_completed_successfully } }\n  migrate: { image: "${image('task')}", command: ["/bin/busybox", "sh", "-c", "${script}"] }\n`,
+    )
+  const stack = await startStack(world, client, 'task', file('echo done'))
+  stack.rewrite(file('echo this version cannot start; exit 3'))
+  // The second time compose starts the container that it made at the first.
+  for (const time of ['first', 'second']) {
+    const { body, text } = await deployAndWait(client, stack.name)
+    const { tail } = body.steps.find(({ name }: any) => name === 'up')
+    expect(tail, `${time}: ${text}`).toMatch(/migrate \| this version cannot start\n[^|]*exit 3\n$/)
+  }
 })

@@ -169,7 +169,8 @@ export async function publishInventory(
   }
 }
 
-function ownContainers(root: StacksRoot, name: string, containers: Container[]): Container[] {
+/** A stack's containers, by the folder that they were started from. */
+export function ownContainers(root: StacksRoot, name: string, containers: Container[]): Container[] {
   const project = defaultProjectName(name, {})
   const dir = `${root.onHost}/${name}`
   const isOwn = ({ workingDir, project: of }: Container) =>
