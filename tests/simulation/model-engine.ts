@@ -248,9 +248,9 @@ export class ModelEngine {
     return this.state.containers.includes(container)
   }
 
-  #tell({ id, project, exitCode }: ModelContainer, action: string): void {
+  #tell({ id, project, workingDir, exitCode }: ModelContainer, action: string): void {
     if (this.away) return
-    const event = { id, action, exitCode: action === 'die' ? exitCode : null }
+    const event = { id, action, workingDir, exitCode: action === 'die' ? exitCode : null }
     for (const watcher of this.#watchers) if (watcher.project === null || watcher.project === project) watcher.onEvent(event)
   }
 

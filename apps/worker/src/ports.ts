@@ -57,6 +57,8 @@ export interface ContainerEvent {
   id: string
   /** `start`, `die`, `destroy`, `pause`, `unpause` or `health_status: …` */
   action: string
+  /** The folder on the host that its project was started from; empty where compose did not say. */
+  workingDir: string
   /** Of one that died. */
   exitCode: number | null
 }

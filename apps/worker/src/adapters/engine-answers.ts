@@ -88,7 +88,8 @@ export function toImage({ Id, RepoTags, RepoDigests, Descriptor, Config }: Inspe
 export function toEvent(line: string): ContainerEvent {
   const { Action, Actor } = JSON.parse(line) as { Action: string; Actor: { ID: string; Attributes: Record<string, string> } }
   const code = Actor.Attributes['exitCode']
-  return { id: Actor.ID, action: Action, exitCode: code === undefined ? null : Number(code) }
+  const workingDir = Actor.Attributes['com.docker.compose.project.working_dir'] ?? ''
+  return { id: Actor.ID, action: Action, workingDir, exitCode: code === undefined ? null : Number(code) }
 }
 
 /**

@@ -84,6 +84,8 @@ export async function publishInventory(
   let clockTold = false
   let beating: Promise<void> | undefined
 
+  /** Compose has not always said where a project was started from. */
+  const isHere = (workingDir: string) => workingDir === '' || workingDir.startsWith(`${root.onHost}/`)
   const isLost = async () => hasTold && (published === '' || (await redis.hexists(INVENTORY_KEY, host)) === 0)
 
   async function update(): Promise<void> {
@@ -153,7 +155,7 @@ export async function publishInventory(
   }
   const beatNow = () => void beat().catch(() => undefined)
   redis.on('ready', beatNow)
-  const stopWatching = watchContainers(engine, logger, (list) => {
+  const stopWatching = watchContainers(engine, logger, isHere, (list) => {
     containers = list
     void refresh().then(tellChanges)
   })

@@ -8,11 +8,17 @@ const SETTLE = 250
 const RETRY = 3000
 
 /**
- * Lists the compose containers whenever something happens to one of them.
+ * Lists the compose containers that are of interest whenever something happens to one of them.
  *
+ * @param isOurs Whether those are that were started from a folder of the host.
  * @returns Ends it.
  */
-export function watchContainers(engine: Engine, logger: Logger, onList: (containers: Container[]) => void): () => Promise<void> {
+export function watchContainers(
+  engine: Engine,
+  logger: Logger,
+  isOurs: (workingDir: string) => boolean,
+  onList: (containers: Container[]) => void,
+): () => Promise<void> {
   const stop = new AbortController()
   const { signal } = stop
   let timer: NodeJS.Timeout | undefined
@@ -21,7 +27,7 @@ export function watchContainers(engine: Engine, logger: Logger, onList: (contain
   async function list(): Promise<void> {
     timer = undefined
     try {
-      onList(await engine.listContainers(signal))
+      onList((await engine.listContainers(signal)).filter(({ workingDir }) => isOurs(workingDir)))
     } catch (error) {
       if (!signal.aborted) logger.debug({ event: 'engine_error', err: error }, 'the containers could not be listed')
     }
@@ -30,7 +36,9 @@ export function watchContainers(engine: Engine, logger: Logger, onList: (contain
   async function watch(): Promise<void> {
     while (!signal.aborted) {
       try {
-        await engine.watch(null, signal, () => {
+        await engine.watch(null, signal, (event) => {
+          // Others come and go by the hundred on a host that builds.
+          if (event && !isOurs(event.workingDir)) return
           if (away) logger.info({ event: 'engine_up' }, 'the Docker Engine is back')
           away = false
           timer ??= setTimeout(() => void list(), SETTLE)
