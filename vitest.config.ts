@@ -1,6 +1,17 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const patience = { testTimeout: 240_000, hookTimeout: 400_000 }
+/** Vitest begins with the largest files where it does not know how long they take. These are small and take minutes: begun last, all would wait for them. */
+const LONG = /\/tests\/(?:chaos|simulation)\//
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    return sorted.sort((a, b) => Number(LONG.test(b.moduleId)) - Number(LONG.test(a.moduleId)))
+  }
+}
+
 /** Most of the time they wait, for a health check or a lock: more of them at once than there are cores. */
 const together = {
   maxWorkers: 5,
@@ -12,6 +23,7 @@ const together = {
 export default defineConfig({
   test: {
     globalSetup: ['tests/global-setup.ts'],
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         test: {

@@ -81,7 +81,7 @@ describe('secrets', () => {
     const stack = await world.addStack('leaky', (port) => webFile(image, more)(port) + secrets, files)
     await stack.compose('up', '-d')
     const { client } = await world.start('all', { HEALTH_TIMEOUT: '20' })
-    const script = `printf '\\033[2Jcannot start with %s\\n' "$$DB_URL" "$$QUEUE" "$$ESCAPED" ${said.plain} app:${said.url}@db $$(/bin/busybox cat /run/secrets/key); exit 1`
+    const script = `printf '\\033[2Jcannot start with %s\\n' "$$DB_URL" "$$QUEUE" "$$ESCAPED" ${said.plain} app:${said.url}@db $$(/bin/busybox cat /run/secrets/key); sleep 1; exit 1`
     const command = `    command: ["/bin/busybox", "sh", "-c", ${JSON.stringify(script)}]\n`
     stack.write('compose.yaml', webFile(image, more + command)(Number(new URL(stack.url).port)) + secrets)
     const { body } = await until('a deploy', async () => {

@@ -77,6 +77,8 @@ it.concurrent('a project of its own in a folder within is not taken for the stac
   const { body, text } = await deployAndWait(client, stack.name)
   expect(body, text).toMatchObject({ ok: true, changes: [{ service: 'web' }] })
   await untilPage(stack, 'v2')
+  const { body: list } = await client.plain('GET', '/stacks', 'stacks')
+  expect(list.stacks.find((one: any) => one.stack === stack.name)).toMatchObject({ services: ['web'] })
   // Without a container of its own the stack is one that does not run.
   await stack.compose('down', '-t', '0')
   const stopped = await deployAndWait(client, stack.name)

@@ -22,6 +22,7 @@ import { version } from '@deployer/shared/version'
 import type { HostIdentity } from '../hosts/claim-host.ts'
 import type { Container, Engine } from '../ports.ts'
 import { listStacks } from '../stacks/list-stacks.ts'
+import { isOwn } from '../stacks/own-containers.ts'
 import type { StacksRoot } from '../stacks/locate-stack.ts'
 import { defaultProjectName } from '../stacks/project-name.ts'
 import { isBroken, isRunning } from '../release/compare.ts'
@@ -175,9 +176,11 @@ export async function publishInventory(
 export function ownContainers(root: StacksRoot, name: string, containers: Container[]): Container[] {
   const project = defaultProjectName(name, {})
   const dir = `${root.onHost}/${name}`
-  const isOwn = ({ workingDir, project: of }: Container) =>
-    workingDir === dir || workingDir.startsWith(`${dir}/`) || (workingDir === '' && of === project)
-  return containers.filter(isOwn)
+  const paths = { name, dir: join(root.here, name), workingDir: dir }
+  return containers.filter((one) => {
+    if (one.workingDir === '') return one.project === project
+    return one.workingDir === dir || (one.workingDir.startsWith(`${dir}/`) && isOwn(one, paths))
+  })
 }
 
 function describe(name: string, own: Container[], names: Map<string, string>): Omit<InventoryStack, 'drifted'> {
