@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { deployAndWait } from '../../../lab/deploy-and-wait.ts'
 import { publishImage } from '../../../lab/sample-image.ts'
@@ -152,4 +154,18 @@ it.concurrent('says when the file calls the project otherwise than the one that 
   const { tail } = body.steps.find(({ name }: any) => name === 'config')
   expect(tail).toContain(`"another"`)
   expect(tail).toContain(`"${stack.name}"`)
+})
+
+it.concurrent('a service that was stopped, and that a deploy starts, is proven like a new one', async () => {
+  await publishImage(engine, image('asleep'), 'v1')
+  const health = 'healthcheck: { test: ["CMD", "/bin/busybox", "test", "-e", "/flag/well"], interval: 500ms, retries: 2 }'
+  const db = `  db:\n    image: ${image('asleep')}\n    init: true\n    volumes: ["./flag:/flag:ro"]\n    ${health}\n`
+  const stack = await startStack(world, client, 'asleep', webFile(image('asleep'), db), { 'flag/well': '' })
+  await stack.compose('stop', '-t', '0', 'db')
+  rmSync(join(stack.dir, 'flag/well'))
+  stack.rewrite(webFile(image('asleep'), `    environment: { NEW: "1" }\n${db}`))
+  const { body, text } = await deployAndWait(client, stack.name)
+  expect(body, text).toMatchObject({ ok: false, rolled_back: true })
+  expect(body.message).toContain('db unhealthy')
+  expect(await stateOf(`${stack.name}-db-1`)).toBe('exited')
 })
