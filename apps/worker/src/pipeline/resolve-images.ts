@@ -11,6 +11,11 @@ export function digestOf(reference: string, digests: string[]): string | null {
   return found?.split('@')[1] ?? null
 }
 
+/** The digests alone. @param names `name@sha256:…`. */
+export function bareDigests(names: string[]): string[] {
+  return names.flatMap((name) => name.split('@')[1] ?? [])
+}
+
 /** Looks images up, each once. */
 export function createImageLookup(engine: Engine, signal: AbortSignal) {
   const known = new Map<string, ReturnType<Engine['image']>>()

@@ -1,6 +1,7 @@
 import type { JobData } from '@deployer/shared/job-data'
 import type { Container, Engine } from '../ports.ts'
 import { isRunning } from '../release/compare.ts'
+import { bareDigests } from './resolve-images.ts'
 
 /**
  * What watching has asked for, without the services that run something else by now than what was to be replaced: what somebody has brought
@@ -17,7 +18,7 @@ export async function withoutOvertaken(engine: Engine, job: JobData, own: Contai
     const mine = own.filter((one) => one.service === service)
     const [container] = mine.filter(isRunning).concat(mine)
     const names = container ? ((await engine.image(container.imageId, signal))?.digests ?? []) : []
-    const running = names.flatMap((name) => name.split('@')[1] ?? [])
+    const running = bareDigests(names)
     const known = replaces[service] ?? []
     const isSame = known.length === 0 ? running.length === 0 : running.some((one) => known.includes(one))
     if (!container || isSame || running.includes(digest)) left[service] = digest

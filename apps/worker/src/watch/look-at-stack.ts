@@ -1,5 +1,5 @@
 import type { Container, Engine } from '../ports.ts'
-import { digestOf } from '../pipeline/resolve-images.ts'
+import { bareDigests, digestOf } from '../pipeline/resolve-images.ts'
 import { isRunning } from '../release/compare.ts'
 import type { Mode } from './wishes.ts'
 import type { WatchedStack } from './read-stack.ts'
@@ -41,7 +41,7 @@ export async function lookAtStack(
     if (mode === 'off' || !container || image.includes('@')) continue
     const { digests, labels } = (await engine.image(container.imageId, signal)) ?? { digests: [], labels: {} }
     const first = digestOf(image, digests)
-    const others = digests.flatMap((name) => name.split('@')[1] ?? [])
+    const others = bareDigests(digests)
     found.push({
       service,
       image,
